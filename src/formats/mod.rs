@@ -1,1 +1,228 @@
-//! Placeholder.
+//! Wire formats of clients and providers: pure push machines, bytes in, bytes out, no I/O.
+//!
+//! A format is a folder with fixed files (`request`, `response`, `stream`, `error`); this file is
+//! the vocabulary they share and the only place that maps an [`ApiFormat`] to its code. The proxy
+//! uses [`translator::Translator`] for streams and [`answer`] for whole answers, and never looks
+//! into a format itself.
+
+pub mod answer;
+pub mod passthrough;
+pub mod translator;
+
+pub mod anthropic;
+pub mod embeddings;
+pub mod gemini;
+pub mod openai_chat;
+
+use crate::chat::{self, Event, FinishReason, Usage};
+use crate::error::{GatewayError, Kind};
+use bytes::{Bytes, BytesMut};
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A wire format that a client or a provider speaks for chat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ApiFormat {
+    /// `POST /v1/chat/completions`.
+    OpenAiChat,
+    /// `POST /v1/messages`.
+    Anthropic,
+    /// `POST /v1beta/models/{model}:generateContent` and `:streamGenerateContent`.
+    Gemini,
+}
+
+/// How the events of a stream are separated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// Server-sent events.
+    Sse,
+    /// One JSON array whose elements are the events (Gemini without `alt=sse`).
+    JsonArray,
+}
+
+/// What the gateway writes over the provider's own words in an answer.
+#[derive(Debug, Clone)]
+pub struct AnswerLabel {
+    /// `gen-…`, the id of the answer in OpenAI's format; native formats keep the provider's id.
+    pub id: Arc<str>,
+    /// Model name to show; `None` leaves the provider's bytes as they are.
+    pub model: Option<Arc<str>>,
+    /// Display name of the provider that answers.
+    pub provider: Arc<str>,
+    /// Unix time of the answer in seconds.
+    pub created_s: u64,
+    /// Whether the client gets the usage chunk of an OpenAI stream.
+    pub include_usage: bool,
+    /// Whether reasoning text is withheld from the client.
+    pub exclude_reasoning: bool,
+}
+
+/// The endpoint a request is encoded for.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    /// The provider's own name of the model.
+    pub model: &'a str,
+    /// Largest answer the model gives, from the catalogue.
+    pub max_output_tokens: Option<u64>,
+    /// Whether a streamed answer is asked for.
+    pub stream: bool,
+}
+
+/// A request in a provider's format.
+#[derive(Debug, Clone)]
+pub struct EncodedRequest {
+    /// The body to send.
+    pub body: Bytes,
+    /// Names of the client's fields that this format cannot express, for `x-arouter-dropped`.
+    pub dropped: Vec<Cow<'static, str>>,
+}
+
+/// What was learned about an answer while it passed; the source of the usage record.
+#[derive(Debug, Clone, Default)]
+pub struct Observed {
+    /// Token counts, last word on each field.
+    pub usage: Usage,
+    /// Why the (first) alternative ended.
+    pub finish: Option<FinishReason>,
+    /// The provider's own word for it.
+    pub native_finish: Option<String>,
+    /// The provider's id of the answer.
+    pub upstream_id: Option<String>,
+    /// The provider's name of the model that answered.
+    pub upstream_model: Option<String>,
+    /// Whether any content (text, reasoning, tool call, image, refusal) was seen.
+    pub saw_content: bool,
+    /// Bytes of text, reasoning and tool arguments relayed, to estimate tokens if none are reported.
+    pub content_bytes: u64,
+    /// Whether the provider's own end of the answer was seen.
+    pub ended: bool,
+}
+
+/// A request or answer that a format cannot read or write.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub struct FormatError {
+    /// Clear text for the caller.
+    pub message: Cow<'static, str>,
+    /// The field at fault, e.g. `messages[2].content[0].image_url`.
+    pub param: Option<Cow<'static, str>>,
+}
+
+impl FormatError {
+    /// An error about one field.
+    pub fn field(
+        param: impl Into<Cow<'static, str>>,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { message: message.into(), param: Some(param.into()) }
+    }
+
+    /// An error about the whole.
+    pub fn whole(message: impl Into<Cow<'static, str>>) -> Self {
+        Self { message: message.into(), param: None }
+    }
+}
+
+impl From<FormatError> for GatewayError {
+    fn from(error: FormatError) -> Self {
+        let mut converted = Self::client(Kind::InvalidRequest, error.message);
+        converted.param = error.param;
+        converted
+    }
+}
+
+/// A provider's error answer, read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpstreamFailure {
+    /// What it means in the gateway's terms.
+    pub kind: Kind,
+    /// The provider's own code or type word.
+    pub code: Option<String>,
+    /// The provider's message, as it stands.
+    pub message: Option<String>,
+    /// A wait the body asks for (the header is read elsewhere).
+    pub retry_after: Option<Duration>,
+}
+
+/// Why a stream cannot go on.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StreamFault {
+    /// The provider reported an error inside the stream.
+    #[error("the provider reported an error: {0:?}")]
+    Upstream(UpstreamFailure),
+    /// An event is not what the format promises.
+    #[error("malformed event: {0}")]
+    Malformed(Cow<'static, str>),
+    /// An event is larger than the limit.
+    #[error("an event exceeds the limit of 8 MiB")]
+    EventTooLarge,
+    /// The stream ended without the provider's end marker.
+    #[error("the stream ended before the answer was complete")]
+    Truncated,
+}
+
+/// Turns a provider's events into neutral ones.
+pub trait StreamDecoder: Send {
+    /// Reads one event: its SSE name, if any, and its data.
+    fn event(
+        &mut self,
+        name: Option<&str>,
+        data: &[u8],
+        sink: &mut dyn FnMut(Event<'_>),
+    ) -> Result<(), StreamFault>;
+
+    /// The provider closed the stream: emits what is still due, or says that the end is missing.
+    fn finish(&mut self, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), StreamFault>;
+}
+
+/// Turns neutral events into a client's stream.
+pub trait StreamEncoder: Send {
+    /// Appends what the event becomes.
+    fn event(&mut self, event: &Event<'_>, out: &mut BytesMut);
+
+    /// Appends the proper end of the stream.
+    fn finish(&mut self, out: &mut BytesMut);
+
+    /// Appends an in-band error and ends the stream.
+    fn fail(&mut self, error: &GatewayError, out: &mut BytesMut);
+}
+
+/// Reads a client's request into neutral terms.
+pub fn decode_request(
+    format: ApiFormat,
+    body: &[u8],
+) -> Result<chat::Request<'_>, FormatError> {
+    match format {
+        ApiFormat::OpenAiChat => openai_chat::request::decode(body),
+        ApiFormat::Anthropic | ApiFormat::Gemini => Err(FormatError::field(
+            "model",
+            "this model is served by a provider of another format; \
+             use /v1/chat/completions for it",
+        )),
+    }
+}
+
+/// Writes a neutral request in a provider's format.
+pub fn encode_request(
+    format: ApiFormat,
+    request: &chat::Request<'_>,
+    target: Target<'_>,
+) -> Result<EncodedRequest, FormatError> {
+    match format {
+        ApiFormat::Anthropic => anthropic::request::encode(request, target),
+        ApiFormat::Gemini => gemini::request::encode(request, target),
+        ApiFormat::OpenAiChat => {
+            Err(FormatError::whole("no translation into OpenAI's chat format is needed yet"))
+        }
+    }
+}
+
+/// Reads a provider's error answer.
+pub fn decode_error(format: ApiFormat, status: u16, body: &[u8]) -> UpstreamFailure {
+    match format {
+        ApiFormat::OpenAiChat => openai_chat::error::decode(status, body),
+        ApiFormat::Anthropic => anthropic::error::decode(status, body),
+        ApiFormat::Gemini => gemini::error::decode(status, body),
+    }
+}

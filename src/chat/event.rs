@@ -1,0 +1,132 @@
+//! One step of a streamed answer in neutral terms.
+//!
+//! A decoder turns each upstream event into zero or more of these; an encoder turns them into the
+//! caller's stream. Text deltas borrow from the upstream bytes, so that a token costs no allocation
+//! besides the output buffer.
+
+use super::response::{Citation, FinishReason};
+use super::usage::Usage;
+use std::borrow::Cow;
+
+/// A step of a streamed answer. `choice` is the index of the alternative it belongs to.
+#[derive(Debug, Clone)]
+pub enum Event<'a> {
+    /// The provider accepted the request and begins to answer.
+    Start {
+        /// The provider's identifier of the answer.
+        id: Option<Cow<'a, str>>,
+        /// The model that answers, in the provider's words.
+        model: Option<Cow<'a, str>>,
+    },
+    /// More answer text.
+    Text {
+        /// Alternative.
+        choice: u32,
+        /// The new piece.
+        text: Cow<'a, str>,
+    },
+    /// More refusal text.
+    Refusal {
+        /// Alternative.
+        choice: u32,
+        /// The new piece.
+        text: Cow<'a, str>,
+    },
+    /// More reasoning text.
+    Reasoning {
+        /// Alternative.
+        choice: u32,
+        /// The new piece.
+        text: Cow<'a, str>,
+        /// Maker of the reasoning, e.g. `anthropic-claude-v1`.
+        format: &'static str,
+        /// Position of the reasoning block among the answer's blocks.
+        block: u32,
+    },
+    /// Signature of the reasoning block, or a wholly encrypted block.
+    ReasoningSignature {
+        /// Alternative.
+        choice: u32,
+        /// Signature or encrypted data.
+        data: Cow<'a, str>,
+        /// True when there is no readable text that it signs.
+        encrypted: bool,
+        /// Maker of the reasoning.
+        format: &'static str,
+        /// Position of the reasoning block.
+        block: u32,
+        /// Tool call the signature belongs to (Gemini).
+        call_id: Option<Cow<'a, str>>,
+    },
+    /// A tool call begins; `call` counts the calls of this alternative from 0.
+    ToolCallStart {
+        /// Alternative.
+        choice: u32,
+        /// Index of the call.
+        call: u32,
+        /// Identifier that the result refers to.
+        id: Cow<'a, str>,
+        /// Function name.
+        name: Cow<'a, str>,
+    },
+    /// More text of the call's JSON arguments.
+    ToolCallArguments {
+        /// Alternative.
+        choice: u32,
+        /// Index of the call.
+        call: u32,
+        /// The new piece of JSON text.
+        json: Cow<'a, str>,
+    },
+    /// The call's arguments are complete.
+    ToolCallEnd {
+        /// Alternative.
+        choice: u32,
+        /// Index of the call.
+        call: u32,
+    },
+    /// An image the model made.
+    Image {
+        /// Alternative.
+        choice: u32,
+        /// MIME type.
+        mime: Cow<'a, str>,
+        /// Base64 text.
+        data: Cow<'a, str>,
+    },
+    /// Sources for the text so far.
+    Citations {
+        /// Alternative.
+        choice: u32,
+        /// The sources.
+        citations: Vec<Citation<'a>>,
+    },
+    /// The alternative ended; sent once per alternative.
+    Finish {
+        /// Alternative.
+        choice: u32,
+        /// Why.
+        reason: FinishReason,
+        /// The provider's own word.
+        native: Option<Cow<'a, str>>,
+    },
+    /// Token counts; the last word on each field wins.
+    Usage(Usage),
+    /// Sign of life without content.
+    Ping,
+    /// The provider reported an error inside the stream.
+    Error(UpstreamError<'a>),
+    /// The provider's own end marker was seen.
+    End,
+}
+
+/// An error the provider reported inside a stream.
+#[derive(Debug, Clone)]
+pub struct UpstreamError<'a> {
+    /// The provider's error type or status word, e.g. `overloaded_error`, `RESOURCE_EXHAUSTED`.
+    pub kind: Cow<'a, str>,
+    /// Numeric code where there is one.
+    pub code: Option<u16>,
+    /// The provider's message.
+    pub message: Cow<'a, str>,
+}
