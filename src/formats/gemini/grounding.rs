@@ -194,8 +194,8 @@ mod tests {
             r#"{"webSearchQueries":["a","b"],
             "groundingChunks":[{"web":{"uri":"https://a","title":"A"}},{"other":{}}],
             "groundingSupports":[
-              {"segment":{"endIndex":5},"groundingChunkIndices":[0,1,9]},
-              {"segment":{"startIndex":6,"endIndex":8},"groundingChunkIndices":[0]}]}"#,
+              {"segment":{"endIndex":7},"groundingChunkIndices":[0,1,9]},
+              {"segment":{"startIndex":8,"endIndex":10},"groundingChunkIndices":[0]}]}"#,
         )
         .unwrap();
         let mut text = TextMap::default();
@@ -203,7 +203,7 @@ mod tests {
         assert_eq!(metadata.searches(), Some(2));
         let ranges: Vec<_> =
             metadata.citations(&text).iter().map(|c| (c.url.to_string(), c.start, c.end)).collect();
-        assert_eq!(ranges, [("https://a".to_owned(), 0, 4), ("https://a".to_owned(), 5, 6)]);
+        assert_eq!(ranges, [("https://a".to_owned(), 0, 5), ("https://a".to_owned(), 6, 7)]);
     }
 
     #[test]

@@ -21,3 +21,6 @@ mod partial_args;
 
 /// Mark of Gemini's reasoning and signatures: only Gemini accepts them back.
 pub const REASONING_FORMAT: &str = "google-gemini-v1";
+
+#[cfg(test)]
+pub(in crate::formats) mod recordings;
