@@ -163,9 +163,19 @@ fn write<V>(
     let prompt = answer.usage_metadata.and_then(Counts::prompt);
     let shown = prompt.unwrap_or(expected.estimated_tokens);
     let model = serde_json::to_string(model).map_err(malformed)?;
-    out.push_str(&format!(
-        r#"],"model":{model},"usage":{{"prompt_tokens":{shown},"total_tokens":{shown}}}}}"#
-    ));
+    let mut digits = itoa::Buffer::new();
+    let shown = digits.format(shown);
+    for piece in [
+        r#"],"model":"#,
+        &model,
+        r#","usage":{"prompt_tokens":"#,
+        shown,
+        r#","total_tokens":"#,
+        shown,
+        "}}",
+    ] {
+        out.push_str(piece);
+    }
     let usage = Usage { prompt, completion: prompt.map(|_| 0), ..Usage::default() };
     Ok((Bytes::from(out), usage))
 }

@@ -82,6 +82,7 @@ impl ArrayFrames {
     }
 
     /// The next piece, or nothing until more is pushed. An error is final.
+    #[expect(clippy::should_implement_trait, reason = "an iterator ends; this waits for more")]
     pub fn next(&mut self) -> Result<Option<Piece>, EventTooLarge> {
         while let Some(mut chunk) = self.chunks.pop_front() {
             let Some(element) = &mut self.element else {

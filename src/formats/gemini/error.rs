@@ -24,7 +24,7 @@ struct Envelope<'a> {
 }
 
 #[derive(Default, Deserialize)]
-struct Status {
+struct Report {
     code: Option<serde_json::Value>,
     message: Option<String>,
     status: Option<String>,
@@ -64,24 +64,24 @@ pub(super) fn read(error: &RawValue) -> UpstreamFailure {
 
 fn read_with(http_status: Option<u16>, error: &RawValue) -> UpstreamFailure {
     // Some hosts in front of Gemini send the message alone.
-    let status = serde_json::from_str::<Status>(error.get()).unwrap_or_else(|_| Status {
+    let report = serde_json::from_str::<Report>(error.get()).unwrap_or_else(|_| Report {
         message: serde_json::from_str::<String>(error.get()).ok(),
-        ..Status::default()
+        ..Report::default()
     });
-    let code = status.code.as_ref().and_then(serde_json::Value::as_u64);
+    let code = report.code.as_ref().and_then(serde_json::Value::as_u64);
     let code = code.and_then(|code| u16::try_from(code).ok());
-    let details = status.details.unwrap_or_default();
+    let details = report.details.unwrap_or_default();
     let reason = details.iter().find_map(|detail| detail.reason.as_ref()?.as_str());
-    let message = status.message.as_deref().unwrap_or_default();
+    let message = report.message.as_deref().unwrap_or_default();
     let by_number = http_status.or(code).map_or(Kind::ProviderUnavailable, kind_of_status);
     let kind = special_case(message, reason)
-        .or_else(|| kind_of_word(status.status.as_deref()?))
+        .or_else(|| kind_of_word(report.status.as_deref()?))
         .unwrap_or(by_number);
     UpstreamFailure {
         kind,
-        code: reason.map(str::to_owned).or(status.status),
+        code: reason.map(str::to_owned).or(report.status),
         retry_after: details.iter().find_map(|detail| delay(detail.retry_delay.as_ref()?)),
-        message: status.message,
+        message: report.message,
     }
 }
 

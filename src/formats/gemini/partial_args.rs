@@ -101,13 +101,11 @@ impl Node {
         }
         let Self::Object(members) = self else { return Err(BadPiece("member of a value")) };
         // The newest members are the ones that still grow.
-        let at = match members.iter().rposition(|(key, _)| key == name) {
-            Some(at) => at,
-            None => {
-                members.push((name.to_owned(), Self::Unset));
-                members.len() - 1
-            }
-        };
+        let known = members.iter().rposition(|(key, _)| key == name);
+        let at = known.unwrap_or(members.len());
+        if known.is_none() {
+            members.push((name.to_owned(), Self::Unset));
+        }
         members.get_mut(at).map(|(_, node)| node).ok_or(BadPiece("member lost"))
     }
 

@@ -6,7 +6,9 @@
 use super::answer::Word;
 use crate::chat::Usage;
 use serde::Deserialize;
+use serde::de::{self, Deserializer, Visitor};
 use std::borrow::Cow;
+use std::fmt;
 
 /// Token counts of a `usageMetadata` object; nothing when it is not one.
 pub fn usage(object: &[u8]) -> Usage {
@@ -18,17 +20,17 @@ pub fn usage(object: &[u8]) -> Usage {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Metadata<'a> {
-    #[serde(alias = "prompt_token_count")]
+    #[serde(alias = "prompt_token_count", default, deserialize_with = "count")]
     prompt_token_count: Option<u64>,
-    #[serde(alias = "tool_use_prompt_token_count")]
+    #[serde(alias = "tool_use_prompt_token_count", default, deserialize_with = "count")]
     tool_use_prompt_token_count: Option<u64>,
-    #[serde(alias = "candidates_token_count")]
+    #[serde(alias = "candidates_token_count", default, deserialize_with = "count")]
     candidates_token_count: Option<u64>,
-    #[serde(alias = "thoughts_token_count")]
+    #[serde(alias = "thoughts_token_count", default, deserialize_with = "count")]
     thoughts_token_count: Option<u64>,
-    #[serde(alias = "cached_content_token_count")]
+    #[serde(alias = "cached_content_token_count", default, deserialize_with = "count")]
     cached_content_token_count: Option<u64>,
-    #[serde(alias = "total_token_count")]
+    #[serde(alias = "total_token_count", default, deserialize_with = "count")]
     total_token_count: Option<u64>,
     #[serde(borrow, alias = "prompt_tokens_details")]
     prompt_tokens_details: Option<Vec<ModalityCount<'a>>>,
@@ -45,8 +47,35 @@ pub(super) struct Metadata<'a> {
 struct ModalityCount<'a> {
     #[serde(borrow)]
     modality: Option<Word<'a>>,
-    #[serde(alias = "token_count")]
+    #[serde(alias = "token_count", default, deserialize_with = "count")]
     token_count: Option<u64>,
+}
+
+/// A count; what is not one says nothing, so that an odd number never costs the answer.
+fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    struct CountVisitor;
+    impl Visitor<'_> for CountVisitor {
+        type Value = Option<u64>;
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("a number of tokens")
+        }
+        fn visit_u64<E: de::Error>(self, number: u64) -> Result<Option<u64>, E> {
+            Ok(Some(number))
+        }
+        fn visit_i64<E: de::Error>(self, _: i64) -> Result<Option<u64>, E> {
+            Ok(None)
+        }
+        fn visit_f64<E: de::Error>(self, _: f64) -> Result<Option<u64>, E> {
+            Ok(None)
+        }
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<Option<u64>, E> {
+            Ok(text.parse().ok())
+        }
+        fn visit_unit<E: de::Error>(self) -> Result<Option<u64>, E> {
+            Ok(None)
+        }
+    }
+    deserializer.deserialize_any(CountVisitor)
 }
 
 impl Metadata<'_> {
@@ -132,6 +161,15 @@ mod tests {
     fn no_counts_say_nothing() {
         assert_eq!(usage(br#"{"trafficType":"ON_DEMAND"}"#), Usage::default());
         assert_eq!(usage(b"nonsense"), Usage::default());
+    }
+
+    #[test]
+    fn odd_counts_do_not_cost_the_rest() {
+        let usage = usage(
+            br#"{"promptTokenCount":"12","candidatesTokenCount":-1,"thoughtsTokenCount":null,
+            "totalTokenCount":20,"cachedContentTokenCount":1.5}"#,
+        );
+        assert_eq!((usage.prompt, usage.completion, usage.cached), (Some(12), Some(8), Some(0)));
     }
 
     #[test]

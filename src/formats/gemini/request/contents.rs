@@ -91,7 +91,7 @@ pub(super) fn conversation<'r>(
             writer.dropped.name("messages.name");
         }
         if at < leading {
-            writer.instruction(message, at, &mut parts)?;
+            instruction(message, at, &mut parts)?;
         } else {
             writer.message(message, at)?;
         }
@@ -113,6 +113,24 @@ fn start_of_turn(messages: &[Message<'_>]) -> usize {
     messages.iter().rposition(speaks).unwrap_or(0)
 }
 
+/// The texts of a leading message.
+fn instruction<'r>(
+    message: &'r Message<'_>,
+    at: usize,
+    parts: &mut Vec<WirePart<'r>>,
+) -> Result<(), FormatError> {
+    for (position, part) in message.parts.iter().enumerate() {
+        match part {
+            Part::Text { text, .. } if text.is_empty() => {}
+            Part::Text { text, .. } => parts.push(text_part(text)),
+            _ => {
+                return Err(FormatError::field(param(at, position), "instructions are text only"));
+            }
+        }
+    }
+    Ok(())
+}
+
 struct Writer<'r, 'd> {
     family: Family,
     dropped: &'d mut Dropped,
@@ -127,27 +145,6 @@ struct Writer<'r, 'd> {
 }
 
 impl<'r> Writer<'r, '_> {
-    fn instruction(
-        &mut self,
-        message: &'r Message<'_>,
-        at: usize,
-        parts: &mut Vec<WirePart<'r>>,
-    ) -> Result<(), FormatError> {
-        for (position, part) in message.parts.iter().enumerate() {
-            match part {
-                Part::Text { text, .. } if text.is_empty() => {}
-                Part::Text { text, .. } => parts.push(text_part(text)),
-                _ => {
-                    return Err(FormatError::field(
-                        param(at, position),
-                        "instructions are text only",
-                    ));
-                }
-            }
-        }
-        Ok(())
-    }
-
     fn message(&mut self, message: &'r Message<'_>, at: usize) -> Result<(), FormatError> {
         for part in &message.parts {
             if let Part::ToolResult { .. } = part {
@@ -371,9 +368,10 @@ fn signature_of<'r>(call_id: &str, message: &'r Message<'_>) -> Option<&'r str> 
 
 /// Thoughts of Gemini's own go back; those of other makers are left out, never shown as text.
 fn thought<'r>(reasoning: &'r Reasoning<'_>) -> Option<WirePart<'r>> {
-    if !is_gemini(reasoning) || reasoning.kind == ReasoningKind::Encrypted {
+    let thought_signature = reasoning.signature.as_deref();
+    let says_nothing = reasoning.text.is_empty() && thought_signature.is_none();
+    if !is_gemini(reasoning) || reasoning.kind == ReasoningKind::Encrypted || says_nothing {
         return None;
     }
-    let thought_signature = reasoning.signature.as_deref();
     Some(WirePart { thought: Some(true), thought_signature, ..text_part(&reasoning.text) })
 }

@@ -25,7 +25,7 @@ fn text(text: &str) -> Part<'_> {
     Part::Text { text: text.into(), cache: None }
 }
 
-fn message<'a>(role: Role, parts: Vec<Part<'a>>) -> Message<'a> {
+fn message(role: Role, parts: Vec<Part<'_>>) -> Message<'_> {
     Message { role, name: None, parts }
 }
 

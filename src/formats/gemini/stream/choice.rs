@@ -84,6 +84,9 @@ impl Choice {
 
     /// The prompt was refused: nothing else will come.
     pub(super) fn blocked(&mut self, block: Block<'_>, sink: &mut Sink<'_>) {
+        if matches!(self.end, Some(Ending::Blocked(_))) {
+            return;
+        }
         self.seen.content = true;
         self.end = Some(Ending::Blocked(block.reason.into_owned()));
         sink(Event::Refusal { choice: self.index, text: block.message });

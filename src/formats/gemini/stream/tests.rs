@@ -258,7 +258,8 @@ fn the_end_needs_a_reason() {
 
 #[test]
 fn refused_prompts_and_answers() {
-    let (log, end) = run(&[r#"{"promptFeedback":{"blockReason":"OTHER"}}"#]);
+    let blocked = r#"{"promptFeedback":{"blockReason":"OTHER"}}"#;
+    let (log, end) = run(&[blocked, blocked]);
     end.unwrap();
     assert_eq!(log.choices[0].refusal, "Blocked: OTHER");
     assert_eq!(log.choices[0].finish, [(FinishReason::ContentFilter, "OTHER".to_owned())]);
@@ -304,11 +305,11 @@ fn expected(events: &[Value]) -> (Told, Value) {
                 told.text.push_str(text);
             }
             if let Some(code) = part["executableCode"]["code"].as_str() {
-                told.text += &format!("\n```python\n{}\n```\n", code.trim_end_matches('\n'));
+                told.text += &["\n```python\n", code.trim_end_matches('\n'), "\n```\n"].concat();
             }
             if let Some(result) = part.get("codeExecutionResult") {
                 let output = result["output"].as_str().unwrap_or_default();
-                told.text += &format!("\n```\n{}\n```\n", output.trim_end_matches('\n'));
+                told.text += &["\n```\n", output.trim_end_matches('\n'), "\n```\n"].concat();
             }
             if let Some(name) = part["functionCall"]["name"].as_str() {
                 let args = part["functionCall"].get("args").cloned().unwrap_or(json!({}));
