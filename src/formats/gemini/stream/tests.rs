@@ -246,6 +246,11 @@ fn the_end_needs_a_reason() {
     let hello = parts(&json!([{"text": "a"}]));
     assert!(matches!(run(&[hello.as_str()]).1, Err(StreamFault::Truncated)));
     assert!(matches!(run(&[""; 0]).1, Err(StreamFault::Truncated)));
+    // One of two alternatives without a reason: nothing of the end is told.
+    let one_of_two = r#"{"candidates":[{"finishReason":"STOP"},{"content":{}}]}"#;
+    let (log, end) = run(&[one_of_two]);
+    assert!(matches!(end, Err(StreamFault::Truncated)));
+    assert_eq!(log.order, ["start"]);
     let early = r#"{"candidates":[{"content":{"parts":[{"text":"a"}]},"finishReason":"STOP"}]}"#;
     let last =
         r#"{"candidates":[{"content":{"parts":[{"text":"b"}]},"finishReason":"MAX_TOKENS"}]}"#;
