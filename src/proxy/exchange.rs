@@ -48,6 +48,7 @@ pub struct Exchange<'e> {
     admitted: &'e Admitted,
     request_id: &'e str,
     dropped: Vec<Cow<'static, str>>,
+    embeddings: Option<embeddings::Expected>,
 }
 
 /// How long detached reading may go on.
@@ -61,7 +62,7 @@ impl<'e> Exchange<'e> {
         admitted: &'e Admitted,
         request_id: &'e str,
     ) -> Self {
-        Self { services, settings, admitted, request_id, dropped: Vec::new() }
+        Self { services, settings, admitted, request_id, dropped: Vec::new(), embeddings: None }
     }
 
     /// Runs to the end: an answer was written, or the error says why not. The error is written by
@@ -256,11 +257,11 @@ impl<'e> Exchange<'e> {
         let admitted = self.admitted;
         let model = &*candidate.upstream_model;
         match &admitted.job {
-            Job::Embeddings => Ok(embeddings::encode_request(
-                upstream,
-                (&admitted.body, &admitted.head),
-                model,
-            )?),
+            Job::Embeddings => {
+                let prepared = embeddings::encode_request(upstream, &admitted.body, model)?;
+                self.embeddings = Some(prepared.expected);
+                Ok(self.encoded(prepared.request))
+            }
             Job::CountTokens(_) | Job::Chat { .. } if upstream == client_format(&admitted.job) => {
                 let stream = matches!(admitted.job, Job::Chat { stream: Some(_), .. });
                 let edit = passthrough::RequestEdit { model, stream };
@@ -279,10 +280,31 @@ impl<'e> Exchange<'e> {
                     stream: stream.is_some(),
                 };
                 let encoded = formats::encode_request(upstream, &request, target)?;
-                self.dropped = encoded.dropped;
-                Ok(Body { len: encoded.body.len(), pieces: vec![encoded.body] })
+                Ok(self.encoded(encoded))
             }
         }
+    }
+
+    fn encoded(&mut self, request: formats::EncodedRequest) -> Body {
+        self.dropped = request.dropped;
+        Body { len: request.body.len(), pieces: vec![request.body] }
+    }
+
+    /// What the answer to an embeddings request must look like.
+    pub fn expected_embeddings(&self) -> Option<embeddings::Expected> {
+        self.embeddings
+    }
+
+    /// An error as the only content of a stream of which keep-alives went out already.
+    pub fn error_event(&self, error: &GatewayError) -> Bytes {
+        let Job::Chat { client, stream: Some(framing) } = self.admitted.job else {
+            return Bytes::new();
+        };
+        let label = self.admitted.plan.candidates.first().map(|candidate| self.label(candidate));
+        label
+            .and_then(|label| Translator::new(client, client, framing, label).ok())
+            .map(|mut translator| translator.fail(error, self.request_id))
+            .unwrap_or_default()
     }
 
     fn dropped_header(&self) -> Option<String> {

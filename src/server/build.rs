@@ -3,6 +3,7 @@
 //! Pure but for the certificate files it reads; nothing is connected or resolved. What cannot be
 //! built is an error, so that a snapshot in force is always whole.
 
+use crate::auth::api_key::hash_hex;
 use crate::auth::{ApiKey, KeyKind, KeyTable};
 use crate::catalog::{Endpoint, Model, Pricing};
 use crate::config::{
@@ -15,7 +16,8 @@ use crate::proxy::state::{Settings, Snapshot};
 use crate::routing::RoutingTable;
 use crate::upstream::{Http2, Upstream, UpstreamOptions};
 use http::{HeaderName, HeaderValue};
-use pingora::utils::tls::{CaType, WrappedX509, parse_x509};
+use pingora::protocols::tls::CaType;
+use pingora::utils::tls::{WrappedX509, parse_x509};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use std::collections::HashMap;
@@ -240,7 +242,7 @@ fn keys(config: &Config, secrets: &ResolvedSecrets) -> Vec<ApiKey> {
 fn static_key(name: &str, entry: &KeyConfig, hash: [u8; 32]) -> ApiKey {
     ApiKey {
         hash,
-        hash_hex: crate::id::hex(&hash).into(),
+        hash_hex: hash_hex(&hash).into(),
         name: name.into(),
         kind: match entry.kind {
             config::KeyKind::Regular => KeyKind::Regular,

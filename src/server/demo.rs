@@ -4,14 +4,22 @@
 //! The provider is the built-in mock, on a loopback port of its own; the key is made anew at each
 //! start and never stored.
 
-use crate::config::Config;
+use crate::config::{
+    BaseUrl, Config, DataPolicy, EndpointConfig, Http2, KeyConfig, ModelConfig, PriceTable,
+    ProviderConfig, ProviderFormat, SecretRef, Timeouts,
+};
 use crate::id;
 use crate::mock::{Mock, Options};
+use crate::money::Price;
 use crate::secret::Secret;
 use async_trait::async_trait;
 use pingora::server::ShutdownWatch;
 use pingora::services::background::BackgroundService;
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+
+/// Name of the built-in provider, and of the key that comes with it.
+const PROVIDER: &str = "mock";
 
 /// What the demo adds to a configuration.
 #[derive(Debug, Clone)]
@@ -33,7 +41,22 @@ impl Demo {
 
     /// Adds the provider `mock`, a model of it, and the key.
     pub fn add_to(&self, config: &mut Config) {
-        config.add_demo(&format!("http://{}", self.mock), self.key.expose());
+        if let Ok(base_url) = format!("http://{}", self.mock).parse() {
+            config.providers.insert(PROVIDER.to_owned(), provider(base_url));
+        }
+        config.models.insert(format!("{PROVIDER}/demo"), model());
+        config.defaults.provider.get_or_insert_with(|| PROVIDER.to_owned());
+        config.defaults.model.get_or_insert_with(|| format!("{PROVIDER}/demo"));
+        let key = KeyConfig {
+            secret: Some(SecretRef::Literal(self.key.clone())),
+            ..KeyConfig::default()
+        };
+        config.keys.insert(PROVIDER.to_owned(), key);
+    }
+
+    /// Where the mock listens.
+    pub fn address(&self) -> SocketAddr {
+        self.mock
     }
 
     /// A command line that works at once.
@@ -46,6 +69,40 @@ impl Demo {
              \"messages\":[{{\"role\":\"user\",\"content\":\"Hello!\"}}]}}'",
             self.key.expose()
         )
+    }
+}
+
+fn provider(base_url: BaseUrl) -> ProviderConfig {
+    ProviderConfig {
+        format: ProviderFormat::Openai,
+        base_url,
+        keys: Vec::new(),
+        aliases: Vec::new(),
+        timeouts: Timeouts::default(),
+        honours_cancel: true,
+        data_policy: DataPolicy::default(),
+        required: false,
+        http2: Http2::Auto,
+        ca_file: None,
+        headers: BTreeMap::new(),
+        private_network: true,
+    }
+}
+
+/// A model with a price, so that a newcomer sees costs as well.
+fn model() -> ModelConfig {
+    let price = PriceTable {
+        prompt: Price::from_pico_per_token(1_000_000),
+        completion: Price::from_pico_per_token(2_000_000),
+        ..PriceTable::default()
+    };
+    ModelConfig {
+        endpoints: Some(vec![EndpointConfig {
+            provider: PROVIDER.to_owned(),
+            upstream_model: None,
+            price: Some(price),
+        }]),
+        ..ModelConfig::default()
     }
 }
 

@@ -1,9 +1,11 @@
 //! Two background loops on one thread: the journal flows into the store, and changed keys flow
 //! from the store into the authenticator.
 
+use crate::auth::api_key::hash_from_hex;
 use crate::auth::{ApiKey, KeyKind, KeyTable};
+use crate::config;
 use crate::proxy::state::Services;
-use crate::store::StoredKey;
+use crate::store::KeyRecord;
 use crate::usage::Recorder;
 use async_trait::async_trait;
 use pingora::server::ShutdownWatch;
@@ -63,18 +65,26 @@ impl BackgroundService for Recording {
 }
 
 /// The authenticator's table of stored keys.
-pub fn key_table(keys: Vec<StoredKey>) -> KeyTable {
-    KeyTable::new(keys.into_iter().map(|key| ApiKey {
-        hash: key.hash,
-        hash_hex: crate::id::hex(&key.hash).into(),
+pub fn key_table(keys: Vec<KeyRecord>) -> KeyTable {
+    KeyTable::new(keys.into_iter().filter_map(api_key))
+}
+
+fn api_key(key: KeyRecord) -> Option<ApiKey> {
+    let Some(hash) = hash_from_hex(&key.hash) else {
+        tracing::error!(key = key.name, "the stored key has a broken hash and is left out");
+        return None;
+    };
+    Some(ApiKey {
+        hash,
+        hash_hex: key.hash.into(),
         name: key.name.into(),
         kind: match key.kind {
-            crate::id::ApiKeyKind::Regular => KeyKind::Regular,
-            crate::id::ApiKeyKind::Management => KeyKind::Management,
+            config::KeyKind::Regular => KeyKind::Regular,
+            config::KeyKind::Management => KeyKind::Management,
         },
         disabled: key.disabled,
-        expires_at_ms: key.expires_at_ms,
+        expires_at_ms: key.expires_ms,
         allowed_providers: key.allowed_providers,
         allowed_models: key.allowed_models,
-    }))
+    })
 }

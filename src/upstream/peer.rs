@@ -8,7 +8,7 @@ use super::resolver::{ResolveError, Resolver};
 use pingora::protocols::ALPN;
 use pingora::protocols::l4::socket::SocketAddr as PeerAddress;
 use pingora::upstreams::peer::{HttpPeer, PeerOptions, Scheme};
-use pingora::utils::tls::CaType;
+use pingora::protocols::tls::CaType;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
