@@ -49,7 +49,7 @@ impl Renamed {
 
 /// The name Gemini sees: the same if it fits the alphabet, else a changed one with a hash that
 /// keeps it apart from others.
-pub(super) fn sent_name(name: &str) -> Cow<'_, str> {
+pub fn sent_name(name: &str) -> Cow<'_, str> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte);
     let first_fits = name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
     if first_fits && name.len() <= MAX_BYTES && name.bytes().all(fits) {

@@ -17,6 +17,8 @@ use std::time::Duration;
 const MAX_PLAIN_CHARACTERS: usize = 500;
 /// Longest provider message that is kept, in characters.
 const MAX_MESSAGE_CHARACTERS: usize = 4_000;
+/// Longest code or type word that is kept, in characters.
+const MAX_WORD_CHARACTERS: usize = 100;
 
 /// Which service's error envelope a path speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +64,17 @@ pub(super) fn read(status: u16, node: &Node<'_>) -> UpstreamFailure {
     UpstreamFailure { kind, code: code.or(kind_word), message, retry_after }
 }
 
+/// What an error is that another format's reader found in a stream.
+pub(in crate::formats) fn from_words(status: u16, kind: &str, message: &str) -> UpstreamFailure {
+    let signs = classify::Signs { status, words: [Some(kind), None, None], message };
+    UpstreamFailure {
+        kind: classify::kind(&signs),
+        code: Some(clip(kind, MAX_WORD_CHARACTERS)),
+        message: Some(clip(message, MAX_MESSAGE_CHARACTERS)),
+        retry_after: None,
+    }
+}
+
 /// Azure hides the word for a refused prompt one level deeper.
 fn inner_code(found: &Node<'_>) -> Option<String> {
     let inner = found.get("innererror").or_else(|| found.get("inner_error"))?;
@@ -81,7 +94,7 @@ fn stated_status(status: u16, found: &Node<'_>, code: Option<&str>) -> u16 {
 /// A code or type: a word, or a number written as one.
 fn word_of(node: &Node<'_>) -> Option<String> {
     match node {
-        Node::Text(text) if !text.is_empty() => Some(text.chars().take(100).collect()),
+        Node::Text(text) if !text.is_empty() => Some(clip(text, MAX_WORD_CHARACTERS)),
         Node::Integer(number) => Some(number.to_string()),
         _ => None,
     }

@@ -57,6 +57,11 @@ impl Encoder {
         }
     }
 
+    /// Names the model before any event did.
+    pub(in crate::formats) fn name_model(&mut self, upstream_model: &str) {
+        self.render_head(Some(upstream_model));
+    }
+
     /// Renders the part that all chunks begin with; the first call decides the model.
     fn render_head(&mut self, upstream_model: Option<&str>) {
         if !self.head.is_empty() {
