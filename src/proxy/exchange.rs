@@ -12,6 +12,7 @@ use super::respond::{self, Broken, timed_out};
 use super::settle::UsageGuard;
 use super::state::{Services, Settings};
 use crate::error::{Blame, GatewayError, Kind};
+use crate::formats::tool_names::ToolNames;
 use crate::formats::translator::Translator;
 use crate::formats::{self, AnswerLabel, ApiFormat, Framing, Target, embeddings, passthrough};
 use crate::json::Body;
@@ -49,6 +50,7 @@ pub struct Exchange<'e> {
     request_id: &'e str,
     dropped: Vec<Cow<'static, str>>,
     embeddings: Option<embeddings::Expected>,
+    tool_names: ToolNames,
 }
 
 /// How long detached reading may go on.
@@ -62,7 +64,7 @@ impl<'e> Exchange<'e> {
         admitted: &'e Admitted,
         request_id: &'e str,
     ) -> Self {
-        Self { services, settings, admitted, request_id, dropped: Vec::new(), embeddings: None }
+        Self { services, settings, admitted, request_id, dropped: Vec::new(), embeddings: None, tool_names: ToolNames::default() }
     }
 
     /// Runs to the end: an answer was written, or the error says why not. The error is written by
@@ -274,6 +276,7 @@ impl<'e> Exchange<'e> {
             .with_param("model")),
             Job::Chat { client, stream } => {
                 let request = formats::decode_request(*client, &admitted.body)?;
+                self.tool_names = ToolNames::of(upstream, &request);
                 let target = Target {
                     model,
                     max_output_tokens: candidate.max_completion_tokens,
@@ -288,6 +291,11 @@ impl<'e> Exchange<'e> {
     fn encoded(&mut self, request: formats::EncodedRequest) -> Body {
         self.dropped = request.dropped;
         Body { len: request.body.len(), pieces: vec![request.body] }
+    }
+
+    /// Function names that the request had to change.
+    pub fn tool_names(&self) -> &ToolNames {
+        &self.tool_names
     }
 
     /// What the answer to an embeddings request must look like.
@@ -347,7 +355,8 @@ impl<'e> Exchange<'e> {
             return Err(GatewayError::internal("a stream was answered that nobody asked for"));
         };
         let upstream = candidate.provider.vendor.format();
-        Ok(Translator::new(upstream, client, framing, self.label(candidate))?)
+        let translator = Translator::new(upstream, client, framing, self.label(candidate))?;
+        Ok(translator.with_tool_names(self.tool_names.clone()))
     }
 
     fn keep_alive(&self) -> KeepAlive {

@@ -82,7 +82,7 @@ fn relay(
         Job::Embeddings => relay_embeddings(exchange, candidate, body),
         Job::CountTokens(_) => Ok(answer::Answer::opaque(body)),
         Job::Chat { client, .. } => {
-            answer::relay(upstream, *client, body, &label)
+            answer::relay_renamed((upstream, *client), body, &label, exchange.tool_names())
         }
     };
     relayed.map_err(fault)
