@@ -1,7 +1,8 @@
 //! The record of one request: who asked, who answered, what it took and what it cost.
 //!
 //! Made once, in `proxy/settle.rs`; written to the journal before the last byte of the answer is
-//! released, then copied to the store. Never holds prompt or answer text.
+//! released, then copied to the store. Never holds prompt or answer text. It lives here, below
+//! `usage` that fills it, because the store keeps it.
 
 use crate::chat::Usage;
 use crate::money::PicoUsd;
@@ -19,6 +20,26 @@ pub enum Outcome {
     Cancelled,
     /// No answer: the reply was an error.
     Failed,
+}
+
+impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Self; 4] = [Self::Complete, Self::Partial, Self::Cancelled, Self::Failed];
+
+    /// The name it is kept under.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Partial => "partial",
+            Self::Cancelled => "cancelled",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// The outcome kept under `name`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.name() == name)
+    }
 }
 
 /// One request, as it is kept.
