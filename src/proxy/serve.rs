@@ -125,7 +125,7 @@ async fn infer(
         reject(session, context, &error).await;
         return true;
     }
-    let id = crate::id::generation_id(services.clock.unix_s());
+    let id = crate::id::generation_id(services.clock.unix_ms() / 1000);
     let guard = UsageGuard::open(
         Arc::clone(services),
         &Opening {

@@ -31,7 +31,7 @@ pub struct Demo {
 impl Demo {
     /// A demo whose mock listens at this address.
     pub fn new(mock: SocketAddr) -> Self {
-        Self { mock, key: id::new_api_key(id::ApiKeyKind::Regular) }
+        Self { mock, key: id::new_regular_key() }
     }
 
     /// The key to call the gateway with.
