@@ -146,7 +146,7 @@ fn bad(text: &'static str) -> GatewayError {
 /// what proxies before it added.
 pub fn strip_private(header: &mut RequestHeader) {
     for name in PRIVATE {
-        header.remove_header(name);
+        header.remove_header(*name);
     }
     let forwarded: Vec<HeaderName> = header
         .headers

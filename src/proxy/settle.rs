@@ -99,6 +99,11 @@ impl UsageGuard {
         &self.record
     }
 
+    /// Whether the model that answered is named by the configuration.
+    pub fn model_is_configured(&self) -> bool {
+        self.candidate.as_ref().is_some_and(|candidate| candidate.configured)
+    }
+
     /// Notes the size of the prompt, to estimate tokens that nobody reports.
     pub fn note_prompt_bytes(&mut self, bytes: usize) {
         self.prompt_bytes = u64::try_from(bytes).unwrap_or(u64::MAX);

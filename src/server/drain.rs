@@ -4,7 +4,6 @@
 //! the process as soon as it may.
 
 use crate::proxy::state::Services;
-use crate::usage::Recorder;
 use async_trait::async_trait;
 use pingora::server::ShutdownWatch;
 use pingora::services::background::BackgroundService;
@@ -18,13 +17,12 @@ const POLL: Duration = Duration::from_millis(50);
 /// Ends the process once nothing is left to do.
 pub struct Drain {
     services: Arc<Services>,
-    recorder: Arc<Recorder>,
 }
 
 impl Drain {
     /// A drain over these services.
-    pub fn new(services: Arc<Services>, recorder: Arc<Recorder>) -> Self {
-        Self { services, recorder }
+    pub fn new(services: Arc<Services>) -> Self {
+        Self { services }
     }
 }
 
@@ -41,7 +39,7 @@ impl BackgroundService for Drain {
         {
             tokio::time::sleep(POLL).await;
         }
-        if let Err(error) = self.recorder.flush().await {
+        if let Err(error) = self.services.recorder.flush().await {
             tracing::warn!(%error, "the journal stays for the next start");
         }
         tracing::info!("drained");

@@ -111,13 +111,12 @@ pub fn serve(loaded: &Loaded, start: Start) -> Result<(), StartError> {
     let mut admin = Service::new("admin".into(), admin);
     admin.add_tcp(&loaded.config.admin.listen.to_string());
     server.add_service(admin);
-    let recorder = Arc::new(Recorder::new(Arc::clone(&services.journal), services.store.clone()));
     server.add_service(background_service("reload", watch::ReloadWatch::new(reloader)));
     server.add_service(background_service(
         "usage",
-        recording::Recording::new(Arc::clone(&services), Arc::clone(&recorder)),
+        recording::Recording::new(Arc::clone(&services)),
     ));
-    server.add_service(background_service("drain", drain::Drain::new(services, recorder)));
+    server.add_service(background_service("drain", drain::Drain::new(services)));
     if let Some(demo) = &start.demo {
         server.add_service(background_service("demo", MockService::new(demo.address())));
     }
@@ -177,11 +176,13 @@ fn services(
     let metrics = Metrics::new().map_err(|error| StartError::Internal(error.to_string()))?;
     let authenticator = Authenticator::new(clock.clone());
     authenticator.replace_stored(recording::key_table(keys));
+    let journal = Arc::new(journal);
     Ok(Arc::new(Services {
         snapshot: ArcSwap::from_pointee(build::snapshot(loaded, secrets)?),
         authenticator,
         connector: Connector::new(Some(ConnectorOptions::from_server_conf(conf))),
-        journal: Arc::new(journal),
+        recorder: Arc::new(Recorder::new(Arc::clone(&journal), store.clone())),
+        journal,
         store,
         metrics,
         clock,

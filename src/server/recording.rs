@@ -6,7 +6,6 @@ use crate::auth::{ApiKey, KeyKind, KeyTable};
 use crate::config;
 use crate::proxy::state::Services;
 use crate::store::KeyRecord;
-use crate::usage::Recorder;
 use async_trait::async_trait;
 use pingora::server::ShutdownWatch;
 use pingora::services::background::BackgroundService;
@@ -19,13 +18,12 @@ const KEYS_POLL: Duration = Duration::from_secs(1);
 /// Runs both loops.
 pub struct Recording {
     services: Arc<Services>,
-    recorder: Arc<Recorder>,
 }
 
 impl Recording {
     /// Loops over these services.
-    pub fn new(services: Arc<Services>, recorder: Arc<Recorder>) -> Self {
-        Self { services, recorder }
+    pub fn new(services: Arc<Services>) -> Self {
+        Self { services }
     }
 
     async fn follow_keys(&self) {
@@ -58,7 +56,7 @@ impl Recording {
 impl BackgroundService for Recording {
     async fn start(&self, shutdown: ShutdownWatch) {
         tokio::select! {
-            () = self.recorder.run(shutdown) => {}
+            () = self.services.recorder.run(shutdown) => {}
             () = self.follow_keys() => {}
         }
     }
