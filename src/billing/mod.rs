@@ -1,1 +1,5 @@
+//! Money: what a request costs.
+
 pub mod price;
+
+pub use price::{Cost, cost};
