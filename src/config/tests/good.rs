@@ -215,7 +215,12 @@ fn key_hashes_are_read_and_written() {
         KeyHash::of("abc").to_string(),
         "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     );
-    for bad in ["", "sha256:", "ba78", "sha256:+a7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"] {
+    for bad in [
+        "",
+        "sha256:",
+        "ba78",
+        "sha256:+a7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+    ] {
         assert!(bad.parse::<KeyHash>().is_err(), "{bad}");
     }
 }
