@@ -28,9 +28,9 @@ pub(super) fn render(tables: &[Table]) -> String {
             (path, false) => format!("`[{path}]`"),
             (path, true) => format!("`[[{path}]]`"),
         };
-        text.push_str(&format!("\n## {heading}\n\n"));
+        text.extend(["\n## ", &heading, "\n\n"]);
         if !table.path.is_empty() {
-            text.push_str(&format!("{}\n\n", table.description));
+            text.extend([&table.description, "\n\n"]);
         }
         text.push_str("| key | value | default | meaning |\n|---|---|---|---|\n");
         for key in &table.keys {

@@ -175,7 +175,7 @@ impl<'a> Walk<'a> {
         let inner = |key: &str| node.get(key).filter(|inner| inner.is_object());
         let is_table = |node: &'a Json| self.resolve(node).get("properties").is_some();
         if is_table(property) {
-            return Below::Table(self.plain(property));
+            return Below::Table(plain(property));
         }
         if let Some(items) = inner("items").filter(|items| is_table(items)) {
             return Below::Repeated(items);
@@ -190,7 +190,7 @@ impl<'a> Walk<'a> {
 
     fn properties(&self, node: &'a Json) -> Vec<(&'a str, &'a Json)> {
         let definition = self.resolve(node);
-        let name = reference(self.plain(node)).unwrap_or_default();
+        let name = reference(plain(node)).unwrap_or_default();
         let order = self.orders.get(name).copied().unwrap_or_default();
         let place = |key: &str| order.iter().position(|field| *field == key);
         let map = definition.get("properties").and_then(Json::as_object);
@@ -235,20 +235,12 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Without the `null` that stands for an omitted key.
-    fn plain<'n>(&self, node: &'n Json) -> &'n Json {
-        let variants = node.get("anyOf").and_then(Json::as_array);
-        variants
-            .and_then(|v| v.iter().find(|v| v.get("$ref").is_some() || v.get("items").is_some()))
-            .unwrap_or(node)
-    }
-
     /// The definition that a node refers to, or the node.
     fn resolve<'n>(&self, node: &'n Json) -> &'n Json
     where
         'a: 'n,
     {
-        let node = self.plain(node);
+        let node = plain(node);
         let definition = reference(node).and_then(|name| self.schema.get("$defs")?.get(name));
         definition.unwrap_or(node)
     }
@@ -260,4 +252,11 @@ fn reference(node: &Json) -> Option<&str> {
 
 fn text(node: &Json, key: &str) -> Option<String> {
     Some(node.get(key)?.as_str()?.replace('\n', " "))
+}
+
+/// Without the `null` that stands for an omitted key.
+fn plain(node: &Json) -> &Json {
+    let variants = node.get("anyOf").and_then(Json::as_array);
+    let written = |variant: &&Json| variant.get("$ref").is_some() || variant.get("items").is_some();
+    variants.and_then(|variants| variants.iter().find(written)).unwrap_or(node)
 }

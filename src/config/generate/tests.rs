@@ -9,10 +9,6 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn env(_: &str) -> Option<String> {
-    Some("0123456789abcdef".to_owned())
-}
-
 /// Loads a text next to the files it refers to.
 fn load_beside_files(text: &str) -> Loaded {
     let folder = tempfile::tempdir().unwrap();
@@ -22,7 +18,7 @@ fn load_beside_files(text: &str) -> Loaded {
     }
     let path = folder.path().join("arouter.toml");
     std::fs::write(&path, text).unwrap();
-    load(&path, &env).unwrap_or_else(|error| panic!("{error}"))
+    load(&path, &|_| Some("0123456789abcdef".to_owned())).unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[test]

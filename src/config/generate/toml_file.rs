@@ -95,7 +95,7 @@ pub(super) fn render(tables: &[Table]) -> String {
             prose(&mut text, &table.description);
             let path = named(&table.path);
             let (open, close) = if table.repeated { ("[[", "]]") } else { ("[", "]") };
-            text.push_str(&format!("#{open}{path}{close}\n"));
+            text.extend(["#", open, &path, close, "\n"]);
         }
         for key in &table.keys {
             setting(&mut text, table, key);
@@ -122,7 +122,7 @@ fn setting(text: &mut String, table: &Table, key: &Key) {
         name => name,
     };
     let mark = if ALTERNATIVES.contains(&path.as_str()) { "# or: " } else { "#" };
-    text.push_str(&format!("{mark}{name} = {value}\n"));
+    text.extend([mark, name, " = ", &value, "\n"]);
 }
 
 fn name_in(table: &str) -> &'static str {
