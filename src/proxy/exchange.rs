@@ -64,7 +64,15 @@ impl<'e> Exchange<'e> {
         admitted: &'e Admitted,
         request_id: &'e str,
     ) -> Self {
-        Self { services, settings, admitted, request_id, dropped: Vec::new(), embeddings: None, tool_names: ToolNames::default() }
+        Self {
+            services,
+            settings,
+            admitted,
+            request_id,
+            dropped: Vec::new(),
+            embeddings: None,
+            tool_names: ToolNames::default(),
+        }
     }
 
     /// Runs to the end: an answer was written, or the error says why not. The error is written by

@@ -233,8 +233,7 @@ impl UsageGuard {
 
 impl Drop for UsageGuard {
     fn drop(&mut self) {
-        let outcome =
-            if self.observed.saw_content { Outcome::Partial } else { Outcome::Failed };
+        let outcome = if self.observed.saw_content { Outcome::Partial } else { Outcome::Failed };
         self.settle(outcome, Kind::Server.status(), Some(Kind::Server));
     }
 }

@@ -106,7 +106,8 @@ impl Metrics {
                 "arouter_config_last_reload_success_timestamp_seconds",
                 "When the configuration in force was loaded.",
             )?,
-            requests_in_flight: make.gauge("arouter_requests_in_flight", "Requests being served.")?,
+            requests_in_flight: make
+                .gauge("arouter_requests_in_flight", "Requests being served.")?,
             client_cancelled: make.counter(
                 "arouter_client_cancelled_total",
                 "Requests whose client left before the end.",
@@ -181,9 +182,8 @@ impl Metrics {
             return Arc::clone(&series);
         }
         let series = Arc::new(Series {
-            by_class: ["1xx", "2xx", "3xx", "4xx", "5xx"].map(|class| {
-                self.requests.with_label_values(&[operation, provider, model, class])
-            }),
+            by_class: ["1xx", "2xx", "3xx", "4xx", "5xx"]
+                .map(|class| self.requests.with_label_values(&[operation, provider, model, class])),
             duration: self.durations.with_label_values(&[operation, provider, model]),
         });
         if self.series.len() < MAX_KEPT_SERIES {
