@@ -37,6 +37,7 @@ struct Counts {
 }
 
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names are the documented ones")]
 struct PromptDetails {
     cached_tokens: u64,
     cache_write_tokens: u64,
@@ -50,6 +51,7 @@ struct CompletionDetails {
 }
 
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names are the documented ones")]
 struct CostDetails {
     upstream_inference_cost: Usd,
     upstream_inference_prompt_cost: Usd,
@@ -234,7 +236,7 @@ mod tests {
         let (_, reply) = reply(&Generation::example("gen-1790000000-0123456789abcdef01234567"));
         assert_eq!(reply["id"], reply["data"]["id"]);
         assert_eq!(reply["provider"], reply["data"]["provider_name"]);
-        assert_eq!(reply["created_at"], "2026-09-21T13:33:20.123Z");
+        assert_eq!(reply["created_at"], "2026-09-21T14:13:20.123Z");
         assert_eq!(reply["usage"]["total_tokens"], 20);
         assert_eq!(reply["usage"]["prompt_tokens_details"]["cached_tokens"], 4);
         assert_eq!(reply["data"]["native_tokens_prompt"], 14);
