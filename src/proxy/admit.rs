@@ -293,6 +293,7 @@ fn vendor_headers(headers: &HeaderMap) -> HeaderMap {
     kept
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "this is a conversion for `map_err`")]
 fn bad_body(error: HeadError) -> GatewayError {
     let mut converted = GatewayError::client(Kind::InvalidRequest, error.to_string());
     if let Some(param) = error.param() {

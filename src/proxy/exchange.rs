@@ -54,7 +54,7 @@ pub struct Exchange<'e> {
 }
 
 /// How long detached reading may go on.
-const MAX_DETACHED: Duration = Duration::from_secs(120);
+const MAX_DETACHED: Duration = Duration::from_mins(2);
 
 impl<'e> Exchange<'e> {
     /// An exchange for an admitted request.
@@ -457,9 +457,8 @@ impl Cursor {
 
 fn client_format(job: &Job) -> ApiFormat {
     match job {
-        Job::Chat { client, .. } => *client,
+        Job::Chat { client, .. } | Job::CountTokens(client) => *client,
         Job::Embeddings => ApiFormat::OpenAiChat,
-        Job::CountTokens(client) => *client,
     }
 }
 

@@ -118,7 +118,8 @@ impl ProxyHttp for Gateway {
         session: &mut Session,
         context: &mut RequestContext,
     ) -> Result<bool> {
-        Ok(serve::serve(&self.services, session, context).await)
+        // Boxed: the exchange's state would be copied about in every future around it.
+        Ok(Box::pin(serve::serve(&self.services, session, context)).await)
     }
 
     async fn upstream_peer(
@@ -212,11 +213,13 @@ impl ProxyHttp for Gateway {
     }
 }
 
+#[expect(clippy::unnecessary_box_returns, reason = "this is the error type of every hook")]
 fn no_raw_call() -> BError {
     Error::explain(ErrorType::InternalError, "a request without a raw call reached the pump")
 }
 
 /// An error of ours as Pingora's, for the hooks that must return one.
+#[expect(clippy::unnecessary_box_returns, reason = "this is the error type of every hook")]
 fn refuse(error: &GatewayError) -> BError {
     let mut converted =
         Error::explain(ErrorType::HTTPStatus(error.kind.status()), error.message.to_string());

@@ -205,6 +205,7 @@ impl UsageGuard {
     }
 
     /// Hands the open record on to a task that outlives the request; this guard is done.
+    #[must_use]
     pub fn detach(&mut self) -> Self {
         let detached = Self {
             services: Arc::clone(&self.services),

@@ -231,9 +231,10 @@ fn keys(config: &Config, secrets: &ResolvedSecrets) -> Vec<ApiKey> {
     let mut keys = Vec::new();
     for (name, entry) in &config.keys {
         let secret = secrets.keys.get(name).map(|secret| crate::id::key_hash(secret.expose()));
-        match secret.or_else(|| entry.hash.map(|hash| *hash.as_bytes())) {
-            Some(hash) => keys.push(static_key(name, entry, hash)),
-            None => tracing::warn!(key = name, "the key has no secret and is left out"),
+        if let Some(hash) = secret.or_else(|| entry.hash.map(|hash| *hash.as_bytes())) {
+            keys.push(static_key(name, entry, hash));
+        } else {
+            tracing::warn!(key = name, "the key has no secret and is left out");
         }
     }
     keys

@@ -28,7 +28,6 @@ impl Drain {
 
 #[async_trait]
 impl BackgroundService for Drain {
-    #[expect(clippy::exit, reason = "this is where the process ends")]
     async fn start(&self, mut shutdown: ShutdownWatch) {
         // An error means the sender is gone, which is a shutdown as well.
         let _changed = shutdown.changed().await;

@@ -77,8 +77,8 @@ pub enum StartError {
 /// How the process is to run.
 #[derive(Debug, Default)]
 pub struct Start {
-    /// The file that was loaded.
-    pub path: PathBuf,
+    /// The file that was loaded; none in a demo without one.
+    pub path: Option<PathBuf>,
     /// The built-in provider, if it was asked for.
     pub demo: Option<Demo>,
     /// Take the listeners over from a running process.
