@@ -4,13 +4,11 @@
 //! wrapper beside them as `data`, so that clients of either find what they look for. Amounts are
 //! exact decimal numbers written from integers; no float is involved.
 
-use crate::money::PicoUsd;
+use super::usd::Usd;
 use crate::store::{Generation, Outcome};
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
-use serde::ser::{Error, Serializer};
-use serde_json::value::RawValue;
 
 #[derive(Serialize)]
 struct Reply<'g> {
@@ -210,18 +208,10 @@ fn created_at(created_ms: i64) -> String {
     Timestamp::from_millisecond(created_ms).unwrap_or(Timestamp::UNIX_EPOCH).to_string()
 }
 
-/// An amount as a JSON number with all its digits.
-struct Usd(PicoUsd);
-
-impl Serialize for Usd {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        RawValue::from_string(self.0.to_string()).map_err(S::Error::custom)?.serialize(serializer)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::money::PicoUsd;
     use serde_json::Value;
 
     fn reply(generation: &Generation) -> (String, Value) {
