@@ -1,12 +1,12 @@
 //! `arouter reload` and `arouter health`: calls of the admin listener of a running gateway.
 
+use super::{CliError, ConfigArgs, output};
 use crate::config;
 use http_body_util::{BodyExt, Empty};
 use hyper::Request;
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// Longest time a call may take.
@@ -14,73 +14,53 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Which gateway is called.
 #[derive(Debug, clap::Args)]
-pub struct AdminArgs {
-    /// Configuration file that names the admin listener.
-    #[arg(short, long, env = "AROUTER_CONFIG", value_name = "FILE")]
-    pub config: Option<PathBuf>,
+pub(super) struct AdminArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
     /// Address of the admin listener, instead of the configuration's.
     #[arg(long, env = "AROUTER_ADMIN", value_name = "ADDR")]
-    pub admin: Option<SocketAddr>,
+    admin: Option<SocketAddr>,
 }
 
 /// What a running gateway answered.
-#[derive(Debug)]
-pub struct Answered {
-    /// Whether the status was a success.
-    pub ok: bool,
-    /// The JSON body.
-    pub body: String,
-}
-
-/// Why there was no answer.
-#[derive(Debug, thiserror::Error)]
-pub enum CallError {
-    /// The configuration is wrong.
-    #[error("{0}")]
-    Config(String),
-    /// Nobody answered.
-    #[error("the gateway at {address} did not answer: {reason}")]
-    Unreachable {
-        /// Where it was looked for.
-        address: SocketAddr,
-        /// Why.
-        reason: String,
-    },
+struct Answered {
+    ok: bool,
+    body: String,
 }
 
 /// Asks the running gateway to reload its configuration.
-pub fn reload(args: &AdminArgs) -> Result<Answered, CallError> {
+pub(super) fn reload(args: &AdminArgs) -> Result<(), CliError> {
     call(args, "POST", "/api/v1/config/reload")
 }
 
 /// Asks the running gateway whether it is ready.
-pub fn health(args: &AdminArgs) -> Result<Answered, CallError> {
+pub(super) fn health(args: &AdminArgs) -> Result<(), CliError> {
     call(args, "GET", "/readyz?verbose")
 }
 
-fn call(args: &AdminArgs, method: &'static str, path: &'static str) -> Result<Answered, CallError> {
+/// Prints what the gateway answered; anything but a success is a failure of the command as well.
+fn call(args: &AdminArgs, method: &'static str, path: &'static str) -> Result<(), CliError> {
     let address = address(args)?;
-    let unreachable = |reason: String| CallError::Unreachable { address, reason };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| unreachable(error.to_string()))?;
-    runtime
+    let unreachable =
+        |reason: String| CliError::Failed(format!("the gateway at {address}: {reason}"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let answered = runtime
         .block_on(async { tokio::time::timeout(TIMEOUT, ask(address, method, path)).await })
-        .map_err(|_| unreachable("it took too long".into()))?
-        .map_err(|error| unreachable(error.to_string()))
+        .map_err(|_| unreachable("no answer in time".into()))?
+        .map_err(|error| unreachable(error.to_string()))?;
+    output::answer(&answered.body)?;
+    if answered.ok { Ok(()) } else { Err(CliError::Failed("the gateway says no".into())) }
 }
 
-fn address(args: &AdminArgs) -> Result<SocketAddr, CallError> {
+/// The admin listener of the configuration, or of the defaults when there is no file.
+fn address(args: &AdminArgs) -> Result<SocketAddr, CliError> {
     if let Some(address) = args.admin {
         return Ok(address);
     }
-    let Some(path) = config::find(args.config.as_deref()) else {
-        return Ok(config::AdminConfig::default().listen);
-    };
-    config::load(&path, &config::process_env)
-        .map(|loaded| loaded.config.admin.listen)
-        .map_err(|error| CallError::Config(error.to_string()))
+    match config::find(args.config.config.as_deref()) {
+        Some(_) => Ok(args.config.load()?.config.admin.listen),
+        None => Ok(config::AdminConfig::default().listen),
+    }
 }
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;

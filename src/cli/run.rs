@@ -3,40 +3,29 @@
 //! A configuration file is optional in demo mode only: then the defaults and the built-in provider
 //! are the whole configuration.
 
+use super::{CliError, ConfigArgs, output};
 use crate::config::{self, Config, Loaded, LogFormat};
 use crate::server::demo::{Demo, free_address};
 use crate::server::{self, Start};
 use crate::telemetry::logging::{self, LineFormat};
-use std::io::Write;
+use clap::builder::FalseyValueParser;
 use std::path::PathBuf;
 
 /// Serve.
 #[derive(Debug, clap::Args)]
-pub struct RunArgs {
-    /// Configuration file; without it `./arouter.toml`, then `/etc/arouter/arouter.toml`.
-    #[arg(short, long, env = "AROUTER_CONFIG", value_name = "FILE")]
-    pub config: Option<PathBuf>,
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
     /// Add a built-in provider `mock/…` and a key to call it with.
-    #[arg(long, env = "AROUTER_DEMO")]
-    pub demo: bool,
+    #[arg(long, env = "AROUTER_DEMO", value_parser = FalseyValueParser::new())]
+    demo: bool,
     /// Take the listeners over from the running process, which then drains.
-    #[arg(long)]
-    pub upgrade: bool,
-}
-
-/// Why `run` ended.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The configuration is missing or wrong.
-    #[error("{0}")]
-    Config(String),
-    /// The process could not start.
-    #[error("{0}")]
-    Start(String),
+    #[arg(long, env = "AROUTER_UPGRADE", value_parser = FalseyValueParser::new())]
+    upgrade: bool,
 }
 
 /// Serves until a signal ends the process.
-pub fn run(args: &RunArgs) -> Result<(), RunError> {
+pub(super) fn run(args: &RunArgs) -> Result<(), CliError> {
     let (path, mut loaded) = load(args)?;
     let demo = args.demo.then(demo).transpose()?;
     if let Some(demo) = &demo {
@@ -47,7 +36,7 @@ pub fn run(args: &RunArgs) -> Result<(), RunError> {
         LogFormat::Text => LineFormat::Text,
     };
     let _written_at_the_end = logging::start(loaded.config.log.level.as_str(), format)
-        .map_err(|error| RunError::Start(error.to_string()))?;
+        .map_err(|error| CliError::Failed(error.to_string()))?;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
@@ -55,7 +44,7 @@ pub fn run(args: &RunArgs) -> Result<(), RunError> {
         announce(demo, &loaded);
     }
     server::serve(&loaded, Start { path, demo, upgrade: args.upgrade })
-        .map_err(|error| RunError::Start(error.to_string()))
+        .map_err(|error| CliError::Failed(error.to_string()))
 }
 
 /// The configuration of a demo without a file.
@@ -70,22 +59,16 @@ fn defaults() -> Loaded {
     }
 }
 
-fn load(args: &RunArgs) -> Result<(Option<PathBuf>, Loaded), RunError> {
-    match config::find(args.config.as_deref()) {
-        Some(path) => {
-            let loaded = config::load(&path, &config::process_env)
-                .map_err(|error| RunError::Config(error.to_string()))?;
-            Ok((Some(path), loaded))
-        }
-        None if args.demo => Ok((None, defaults())),
-        None => Err(RunError::Config(
-            "no configuration file: give one with --config, or try `arouter run --demo`".into(),
-        )),
+fn load(args: &RunArgs) -> Result<(Option<PathBuf>, Loaded), CliError> {
+    let path = config::find(args.config.config.as_deref());
+    if path.is_none() && args.demo {
+        return Ok((None, defaults()));
     }
+    Ok((path, args.config.load()?))
 }
 
-fn demo() -> Result<Demo, RunError> {
-    let address = free_address().map_err(|error| RunError::Start(error.to_string()))?;
+fn demo() -> Result<Demo, CliError> {
+    let address = free_address().map_err(|error| CliError::Failed(error.to_string()))?;
     Ok(Demo::new(address))
 }
 
@@ -98,7 +81,5 @@ fn announce(demo: &Demo, loaded: &Loaded) {
         demo.key().expose(),
         demo.curl(*listen)
     );
-    if let Err(error) = std::io::stderr().write_all(text.as_bytes()) {
-        tracing::warn!(%error, "the demo key could not be shown");
-    }
+    output::note(&text);
 }

@@ -113,7 +113,10 @@ impl Source {
             self.folders.push(parent(&folder.join(pattern)));
             match matches(&folder, pattern) {
                 Ok(paths) => found.extend(paths),
-                Err(message) => problems.push(tree.problem(node.at, message, None)),
+                Err(message) => {
+                    let hint = "patterns are relative to this file".to_owned();
+                    problems.push(tree.problem(node.at, message, Some(hint)));
+                }
             }
         }
         self.folders.retain(|folder| folder.is_dir());
@@ -152,7 +155,9 @@ fn merge_file(tree: &mut Tree, node: Node) -> Vec<Problem> {
 
 fn read_text(path: &Path) -> Result<String, Problem> {
     let failed = |error: &dyn std::fmt::Display| {
-        Problem::of_file(path, format!("cannot read the file: {error}"))
+        let hint = "name the file with --config or AROUTER_CONFIG".to_owned();
+        let message = format!("cannot read the file: {error}");
+        Problem { hint: Some(hint), ..Problem::of_file(path, message) }
     };
     let metadata = std::fs::metadata(path).map_err(|error| failed(&error))?;
     if !metadata.is_file() {

@@ -28,6 +28,9 @@ mod syntax;
 mod tree;
 mod validate;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
