@@ -5,6 +5,7 @@
 
 use crate::auth::ApiKey;
 use crate::catalog::{Model, Pricing};
+use crate::money::{PicoUsd, Price};
 use crate::routing::RoutingTable;
 use serde_json::{Value, json};
 
@@ -31,10 +32,8 @@ fn listed<'t>(routing: &'t RoutingTable, key: &ApiKey) -> Vec<Listed<'t>> {
         owner: "arouter",
         model: targets.first().and_then(|target| routing.model(target)),
     });
-    let mut all: Vec<Listed<'t>> = models
-        .chain(aliases)
-        .filter(|entry| may_use(routing, key, entry.id))
-        .collect();
+    let mut all: Vec<Listed<'t>> =
+        models.chain(aliases).filter(|entry| may_use(routing, key, entry.id)).collect();
     all.sort_by(|one, other| one.id.cmp(other.id));
     all
 }
@@ -108,15 +107,17 @@ fn object(entry: &Listed<'_>) -> Value {
 
 /// Prices per token in USD, as decimal strings.
 fn pricing_object(pricing: &Pricing) -> Value {
-    let usd = |per_token: Option<crate::money::PicoUsd>| {
-        per_token.unwrap_or(crate::money::PicoUsd::ZERO).to_string()
-    };
+    let prices = &pricing.table;
+    let per_token = |price: Option<Price>| price.unwrap_or(Price::ZERO).of(1).to_string();
     json!({
-        "prompt": usd(Some(pricing.prompt)),
-        "completion": usd(Some(pricing.completion)),
-        "request": usd(pricing.request),
-        "input_cache_read": usd(pricing.cache_read),
-        "input_cache_write": usd(pricing.cache_write_5m),
+        "prompt": per_token(Some(prices.prompt)),
+        "completion": per_token(Some(prices.completion)),
+        "request": prices.request.unwrap_or(PicoUsd::ZERO).to_string(),
+        "image": prices.image.unwrap_or(PicoUsd::ZERO).to_string(),
+        "web_search": prices.web_search.unwrap_or(PicoUsd::ZERO).to_string(),
+        "internal_reasoning": per_token(prices.reasoning),
+        "input_cache_read": per_token(prices.cache_read),
+        "input_cache_write": per_token(prices.cache_write),
     })
 }
 

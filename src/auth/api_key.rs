@@ -54,6 +54,30 @@ impl ApiKey {
     }
 }
 
+/// A hash in hex, as it is shown and stored.
+pub fn hash_hex(hash: &[u8; 32]) -> String {
+    use std::fmt::Write;
+    hash.iter().fold(String::with_capacity(64), |mut hex, byte| {
+        // Writing to a String cannot fail.
+        write!(hex, "{byte:02x}").unwrap_or_default();
+        hex
+    })
+}
+
+/// A hash from its hex form.
+pub fn hash_from_hex(hex: &str) -> Option<[u8; 32]> {
+    let mut hash = [0; 32];
+    let (pairs, rest) = hex.as_bytes().as_chunks::<2>();
+    if pairs.len() != hash.len() || !rest.is_empty() {
+        return None;
+    }
+    for (byte, [high, low]) in hash.iter_mut().zip(pairs) {
+        let digit = |digit: u8| char::from(digit).to_digit(16);
+        *byte = u8::try_from(digit(*high)? * 16 + digit(*low)?).ok()?;
+    }
+    Some(hash)
+}
+
 /// Matches `name` against a pattern in which `*` stands for any text, in linear time per star.
 fn matches(pattern: &str, name: &str) -> bool {
     let mut pieces = pattern.split('*');

@@ -10,7 +10,7 @@ use super::{
     AnswerLabel, ApiFormat, FormatError, Observed, StreamFault, anthropic, decode_error, gemini,
     observe, openai_chat,
 };
-use crate::chat::Response;
+use crate::chat::{Response, Usage};
 use crate::json::{Members, find, string_literal};
 use bytes::{Bytes, BytesMut};
 use std::ops::Range;
@@ -28,6 +28,12 @@ impl Answer {
     /// An answer that is passed on unread.
     pub fn opaque(body: Bytes) -> Self {
         Self { body, observed: Observed { ended: true, ..Observed::default() } }
+    }
+
+    /// An answer of which only the usage is known.
+    pub fn counted(body: Bytes, usage: Usage) -> Self {
+        let observed = Observed { usage, saw_content: true, ended: true, ..Observed::default() };
+        Self { body, observed }
     }
 }
 

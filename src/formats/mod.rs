@@ -9,6 +9,7 @@ pub mod answer;
 pub mod passthrough;
 pub mod tool_names;
 pub mod translator;
+pub mod usage_reader;
 
 mod observe;
 

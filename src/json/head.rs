@@ -64,6 +64,16 @@ pub enum HeadError {
     },
 }
 
+impl HeadError {
+    /// The member at fault, if it is one.
+    pub fn param(&self) -> Option<&str> {
+        match self {
+            Self::DuplicateKey { key } | Self::WrongType { key, .. } => Some(key),
+            _ => None,
+        }
+    }
+}
+
 /// Where one top-level member is. Offsets are bytes into the body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeadMember {

@@ -24,8 +24,6 @@ pub struct Provider {
     pub upstream: Upstream,
     /// `Host` of its requests.
     pub authority: HeaderValue,
-    /// `https` or `http`, for HTTP/2's `:scheme`.
-    pub scheme: &'static str,
     /// Path that every call begins with, without a trailing slash.
     pub base_path: String,
     /// Its keys.

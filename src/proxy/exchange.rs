@@ -12,6 +12,7 @@ use super::respond::{self, Broken, timed_out};
 use super::settle::UsageGuard;
 use super::state::{Services, Settings};
 use crate::error::{Blame, GatewayError, Kind};
+use crate::formats::tool_names::ToolNames;
 use crate::formats::translator::Translator;
 use crate::formats::{self, AnswerLabel, ApiFormat, Framing, Target, embeddings, passthrough};
 use crate::json::Body;
@@ -48,10 +49,12 @@ pub struct Exchange<'e> {
     admitted: &'e Admitted,
     request_id: &'e str,
     dropped: Vec<Cow<'static, str>>,
+    embeddings: Option<embeddings::Expected>,
+    tool_names: ToolNames,
 }
 
 /// How long detached reading may go on.
-const MAX_DETACHED: Duration = Duration::from_secs(120);
+const MAX_DETACHED: Duration = Duration::from_mins(2);
 
 impl<'e> Exchange<'e> {
     /// An exchange for an admitted request.
@@ -61,7 +64,15 @@ impl<'e> Exchange<'e> {
         admitted: &'e Admitted,
         request_id: &'e str,
     ) -> Self {
-        Self { services, settings, admitted, request_id, dropped: Vec::new() }
+        Self {
+            services,
+            settings,
+            admitted,
+            request_id,
+            dropped: Vec::new(),
+            embeddings: None,
+            tool_names: ToolNames::default(),
+        }
     }
 
     /// Runs to the end: an answer was written, or the error says why not. The error is written by
@@ -94,7 +105,10 @@ impl<'e> Exchange<'e> {
                     cursor.keys.pop();
                 }
                 Next::OtherKey => {}
-                Next::OtherEndpoint => cursor.advance(),
+                Next::OtherEndpoint => {
+                    cursor.advance();
+                    self.count_failover(candidate, &cursor, broken.error.kind);
+                }
                 Next::GiveUp => return Err(broken),
             }
         }
@@ -109,6 +123,13 @@ impl<'e> Exchange<'e> {
             other_key: keys.next(&candidate.upstream_model, &cursor.keys).is_some(),
             other_endpoint: cursor.candidate + 1 < self.admitted.plan.candidates.len(),
             relayed: broken.relayed,
+        }
+    }
+
+    fn count_failover(&self, from: &Candidate, cursor: &Cursor, reason: Kind) {
+        if let Some(to) = self.admitted.plan.candidates.get(cursor.candidate) {
+            let names = (&*from.provider.slug, &*to.provider.slug);
+            self.services.metrics.count_failover(names.0, names.1, reason.name());
         }
     }
 
@@ -136,6 +157,10 @@ impl<'e> Exchange<'e> {
             return Err(GatewayError::upstream(Kind::ProviderUnavailable, text).into());
         }
         let outgoing = self.outgoing(candidate, key)?;
+        if guard.record().attempts == 1 {
+            let spent = self.admitted.body_read.elapsed();
+            self.services.metrics.observe_overhead("admit", spent);
+        }
         let mut upstream = self.dispatch(&outgoing, client, keep_alive).await?;
         self.judge(candidate, &mut upstream).await?;
         self.services.metrics.count_attempt(&candidate.provider.slug, "ok");
@@ -256,11 +281,11 @@ impl<'e> Exchange<'e> {
         let admitted = self.admitted;
         let model = &*candidate.upstream_model;
         match &admitted.job {
-            Job::Embeddings => Ok(embeddings::encode_request(
-                upstream,
-                (&admitted.body, &admitted.head),
-                model,
-            )?),
+            Job::Embeddings => {
+                let prepared = embeddings::encode_request(upstream, &admitted.body, model)?;
+                self.embeddings = Some(prepared.expected);
+                Ok(self.encoded(prepared.request))
+            }
             Job::CountTokens(_) | Job::Chat { .. } if upstream == client_format(&admitted.job) => {
                 let stream = matches!(admitted.job, Job::Chat { stream: Some(_), .. });
                 let edit = passthrough::RequestEdit { model, stream };
@@ -273,16 +298,43 @@ impl<'e> Exchange<'e> {
             .with_param("model")),
             Job::Chat { client, stream } => {
                 let request = formats::decode_request(*client, &admitted.body)?;
+                self.tool_names = ToolNames::of(upstream, &request);
                 let target = Target {
                     model,
                     max_output_tokens: candidate.max_completion_tokens,
                     stream: stream.is_some(),
                 };
                 let encoded = formats::encode_request(upstream, &request, target)?;
-                self.dropped = encoded.dropped;
-                Ok(Body { len: encoded.body.len(), pieces: vec![encoded.body] })
+                Ok(self.encoded(encoded))
             }
         }
+    }
+
+    fn encoded(&mut self, request: formats::EncodedRequest) -> Body {
+        self.dropped = request.dropped;
+        Body { len: request.body.len(), pieces: vec![request.body] }
+    }
+
+    /// Function names that the request had to change.
+    pub fn tool_names(&self) -> &ToolNames {
+        &self.tool_names
+    }
+
+    /// What the answer to an embeddings request must look like.
+    pub fn expected_embeddings(&self) -> Option<embeddings::Expected> {
+        self.embeddings
+    }
+
+    /// An error as the only content of a stream of which keep-alives went out already.
+    pub fn error_event(&self, error: &GatewayError) -> Bytes {
+        let Job::Chat { client, stream: Some(framing) } = self.admitted.job else {
+            return Bytes::new();
+        };
+        let label = self.admitted.plan.candidates.first().map(|candidate| self.label(candidate));
+        label
+            .and_then(|label| Translator::new(client, client, framing, label).ok())
+            .map(|mut translator| translator.fail(error, self.request_id))
+            .unwrap_or_default()
     }
 
     fn dropped_header(&self) -> Option<String> {
@@ -325,7 +377,8 @@ impl<'e> Exchange<'e> {
             return Err(GatewayError::internal("a stream was answered that nobody asked for"));
         };
         let upstream = candidate.provider.vendor.format();
-        Ok(Translator::new(upstream, client, framing, self.label(candidate))?)
+        let translator = Translator::new(upstream, client, framing, self.label(candidate))?;
+        Ok(translator.with_tool_names(self.tool_names.clone()))
     }
 
     fn keep_alive(&self) -> KeepAlive {
@@ -426,9 +479,8 @@ impl Cursor {
 
 fn client_format(job: &Job) -> ApiFormat {
     match job {
-        Job::Chat { client, .. } => *client,
+        Job::Chat { client, .. } | Job::CountTokens(client) => *client,
         Job::Embeddings => ApiFormat::OpenAiChat,
-        Job::CountTokens(client) => *client,
     }
 }
 

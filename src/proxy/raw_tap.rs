@@ -4,7 +4,8 @@
 //! characters, so that lengths stay true. What is buffered is bounded: an answer too large to be
 //! read is relayed all the same, without counts.
 
-use crate::formats::{self, ApiFormat, Observed};
+use crate::formats::usage_reader::UsageReader;
+use crate::formats::{ApiFormat, Observed};
 use crate::providers::KeyPool;
 use crate::sse;
 use bytes::{Bytes, BytesMut};
@@ -18,12 +19,12 @@ const MAX_MASKED_BYTES: usize = 64 * 1024;
 
 /// A passive reader of one raw answer.
 pub struct RawTap {
-    format: ApiFormat,
     status: u16,
     kind: Kind,
     frames: sse::Frames,
     buffer: BytesMut,
     observed: Observed,
+    usage: UsageReader,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,12 +39,12 @@ impl RawTap {
     /// A reader for the answers of a provider that speaks `format`.
     pub fn new(format: ApiFormat) -> Self {
         Self {
-            format,
             status: 0,
             kind: Kind::Opaque,
             frames: sse::Frames::new(),
             buffer: BytesMut::new(),
             observed: Observed::default(),
+            usage: UsageReader::new(format),
         }
     }
 
@@ -120,9 +121,8 @@ impl RawTap {
     }
 
     fn read_usage(&mut self, json: &[u8]) {
-        if let Some(usage) = formats::usage_in(self.format, json) {
-            self.observed.usage.merge(&usage);
-        }
+        self.usage.read(json);
+        self.observed.usage = self.usage.usage();
     }
 
     /// Errors are held back to their end, because a key may be split between two pieces.

@@ -6,7 +6,7 @@
 
 use super::dispatch::UpstreamAnswer;
 use super::downstream::{Downstream, End};
-use super::exchange::Exchange;
+use super::exchange::{Exchange, Job};
 use super::keep_alive::KeepAlive;
 use super::settle::UsageGuard;
 use crate::error::{GatewayError, Kind};
@@ -79,13 +79,28 @@ fn relay(
     let upstream = candidate.provider.vendor.format();
     let label = exchange.label(candidate);
     let relayed = match exchange.job() {
-        super::exchange::Job::Embeddings => embeddings::relay(upstream, body, &label),
-        super::exchange::Job::CountTokens(_) => Ok(answer::Answer::opaque(body)),
-        super::exchange::Job::Chat { client, .. } => {
-            answer::relay(upstream, *client, body, &label)
+        Job::Embeddings => relay_embeddings(exchange, candidate, body),
+        Job::CountTokens(_) => Ok(answer::Answer::opaque(body)),
+        Job::Chat { client, .. } => {
+            answer::relay_renamed((upstream, *client), body, &label, exchange.tool_names())
         }
     };
     relayed.map_err(fault)
+}
+
+fn relay_embeddings(
+    exchange: &Exchange<'_>,
+    candidate: &Candidate,
+    body: Bytes,
+) -> Result<answer::Answer, StreamFault> {
+    let Some(expected) = exchange.expected_embeddings() else {
+        return Err(StreamFault::Malformed("embeddings were not asked for".into()));
+    };
+    let upstream = candidate.provider.vendor.format();
+    let model = exchange.label(candidate).model;
+    let shown = model.as_deref().unwrap_or(&candidate.canonical);
+    let (body, usage) = embeddings::relay(upstream, body, expected, shown)?;
+    Ok(answer::Answer::counted(body, usage))
 }
 
 /// Relays a stream.

@@ -14,7 +14,7 @@ use crate::money::PicoUsd;
 use crate::routing::Candidate;
 use crate::usage::{Generation, Outcome};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Bytes of English text per token, for providers that report no counts.
 const BYTES_PER_TOKEN: u64 = 4;
@@ -99,6 +99,11 @@ impl UsageGuard {
         &self.record
     }
 
+    /// Whether the model that answered is named by the configuration.
+    pub fn model_is_configured(&self) -> bool {
+        self.candidate.as_ref().is_some_and(|candidate| candidate.configured)
+    }
+
     /// Notes the size of the prompt, to estimate tokens that nobody reports.
     pub fn note_prompt_bytes(&mut self, bytes: usize) {
         self.prompt_bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
@@ -130,7 +135,10 @@ impl UsageGuard {
         self.fill_in_answer(outcome, status, error);
         self.fill_in_cost(outcome);
         self.count();
-        if let Err(error) = self.services.journal.append(&self.record) {
+        let started = Instant::now();
+        let appended = self.services.journal.append(&self.record);
+        self.services.metrics.observe_overhead("settle", started.elapsed());
+        if let Err(error) = appended {
             tracing::error!(generation = self.record.id, %error, "usage record could not be written");
             self.services.metrics.usage_records_lost.inc();
         }
@@ -193,6 +201,11 @@ impl UsageGuard {
         }
         if let Some(first_token_ms) = self.record.first_token_ms {
             metrics.observe_first_token(first_token_ms);
+            if self.record.streamed && self.record.outcome == Outcome::Complete {
+                let generating = self.record.latency_ms.saturating_sub(first_token_ms);
+                let tokens = usage.completion.unwrap_or(0);
+                metrics.observe_output_tokens(tokens, Duration::from_millis(generating));
+            }
         }
         if self.record.outcome == Outcome::Cancelled {
             metrics.client_cancelled.inc();
@@ -200,6 +213,7 @@ impl UsageGuard {
     }
 
     /// Hands the open record on to a task that outlives the request; this guard is done.
+    #[must_use]
     pub fn detach(&mut self) -> Self {
         let detached = Self {
             services: Arc::clone(&self.services),
@@ -227,8 +241,7 @@ impl UsageGuard {
 
 impl Drop for UsageGuard {
     fn drop(&mut self) {
-        let outcome =
-            if self.observed.saw_content { Outcome::Partial } else { Outcome::Failed };
+        let outcome = if self.observed.saw_content { Outcome::Partial } else { Outcome::Failed };
         self.settle(outcome, Kind::Server.status(), Some(Kind::Server));
     }
 }

@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::routing::RoutingTable;
 use crate::store::Store;
 use crate::telemetry::Metrics;
-use crate::usage::Journal;
+use crate::usage::{Journal, Recorder};
 use arc_swap::ArcSwap;
 use pingora::connectors::http::Connector;
 use std::sync::Arc;
@@ -57,6 +57,8 @@ pub struct Services {
     pub connector: Connector,
     /// The usage journal.
     pub journal: Arc<Journal>,
+    /// Copies the journal to the store.
+    pub recorder: Arc<Recorder>,
     /// The store, for reads that a client asked for.
     pub store: Store,
     /// Counters.

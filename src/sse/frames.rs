@@ -133,33 +133,18 @@ impl Frames {
         if size > MAX_EVENT_BYTES { Err(EventTooLarge) } else { Ok(end) }
     }
 
-    /// The end of the last event that ends in `chunk`. An event begun in earlier chunks is cut
-    /// alone, so that those after it need not be copied.
+    /// The end of the last event that ends in `chunk`.
     fn scan_events(&mut self, chunk: &[u8]) -> Result<Option<usize>, EventTooLarge> {
         let mut last = self.scan_event(chunk)?;
-        if !self.begun.is_empty() {
-            return Ok(last);
-        }
         while let Some(start) = last {
             let end = self.blank_line_end(chunk);
-            if end.unwrap_or(chunk.len()) - start > MAX_EVENT_BYTES {
-                // Found again, at the front, once the events before it have been taken.
-                self.rewind(start);
-                break;
-            }
-            if end.is_none() {
+            // Too large an event is refused once it is the first: those before it still count.
+            if end.is_none_or(|end| end - start > MAX_EVENT_BYTES) {
                 break;
             }
             last = end;
         }
         Ok(last)
-    }
-
-    /// Puts the scan back to the frame boundary at `start`.
-    fn rewind(&mut self, start: usize) {
-        self.scanned = start;
-        self.line = Line::Empty;
-        self.after_cr = false;
     }
 
     /// Scans on in `chunk` to the end of the next blank line.

@@ -7,5 +7,5 @@ pub mod address_policy;
 pub mod peer;
 pub mod resolver;
 
-pub use peer::{Upstream, UpstreamOptions};
+pub use peer::{Http2, Upstream, UpstreamOptions};
 pub use resolver::ResolveError;

@@ -1,4 +1,3 @@
-// tidy: data
 //! What the generations of Claude accept, by the model's name.
 //!
 //! Used by the request encoder. Names are read in every spelling the hosts use

@@ -11,3 +11,8 @@ pub mod stream;
 mod reasoning_details;
 mod tree;
 mod usage;
+
+/// Reads a `usage` object; what cannot be read counts as not reported.
+pub fn usage_of(json: &[u8]) -> crate::chat::Usage {
+    tree::Node::parse(json).map(|node| usage::read(&node)).unwrap_or_default()
+}

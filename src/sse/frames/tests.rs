@@ -244,12 +244,10 @@ fn events_are_limited_exactly() {
         good.chunks(size.min(good.len())).for_each(|c| frames.push(Bytes::copy_from_slice(c)));
         assert_eq!(frames.next().unwrap().unwrap().len(), MAX_EVENT_BYTES);
 
-        for open in [false, true] {
-            let bytes = if open {
-                [b"data: a\n\n", &bad[..bad.len() - 1], b"x"].concat()
-            } else {
-                [b"data: a\n\n", &bad[..]].concat()
-            };
+        let unterminated = [&bad[..bad.len() - 1], b"x"].concat();
+        let followed = [&bad[..], b"data: b\n\n"].concat();
+        for rest in [&bad, &unterminated, &followed] {
+            let bytes = [b"data: a\n\n", rest.as_slice()].concat();
             let mut frames = Frames::new();
             bytes
                 .chunks(size.min(bytes.len()))

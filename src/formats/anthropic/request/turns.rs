@@ -36,10 +36,9 @@ pub(super) fn encode<'a>(
     let mut writer = Writer { family, wrapped, dropped, system: Vec::new(), turns: Vec::new() };
     let messages = &request.messages;
     for (index, message) in messages.iter().enumerate() {
-        let next = messages.get(index + 1).map(|message| message.role);
-        let cursor = Cursor { index, next };
+        let cursor = Cursor { index, is_last: index + 1 == messages.len() };
         match message.role {
-            chat::Role::System | chat::Role::Developer => writer.instructions(message, cursor),
+            chat::Role::System | chat::Role::Developer => writer.instructions(message),
             chat::Role::User | chat::Role::Tool => writer.user(message, cursor)?,
             chat::Role::Assistant => writer.assistant(message, cursor)?,
         }
@@ -51,7 +50,7 @@ pub(super) fn encode<'a>(
 #[derive(Clone, Copy)]
 struct Cursor {
     index: usize,
-    next: Option<chat::Role>,
+    is_last: bool,
 }
 
 struct Writer<'a, 'w> {
@@ -63,7 +62,7 @@ struct Writer<'a, 'w> {
 }
 
 impl<'a> Writer<'a, '_> {
-    fn instructions(&mut self, message: &'a chat::Message<'_>, cursor: Cursor) {
+    fn instructions(&mut self, message: &'a chat::Message<'_>) {
         let texts = message.parts.iter().filter_map(|part| match part {
             Part::Text { text, cache } => text_block(text, *cache),
             _ => None,
@@ -72,19 +71,14 @@ impl<'a> Writer<'a, '_> {
             self.system.extend(texts);
             return;
         }
-        let after_user = self.turns.last().is_some_and(|turn| turn.role == Role::User);
-        let before_answer = matches!(cursor.next, None | Some(chat::Role::Assistant));
+        // Anthropic takes late instructions only between the user's turn and the answer to it;
+        // `append` moves them into the user's turn should more of the user follow.
+        let after_user = self.turns.last().is_some_and(|turn| turn.role != Role::Assistant);
         let blocks: Vec<_> = texts.collect();
-        if self.family.can(Ability::LateSystem) && after_user && before_answer {
+        if self.family.can(Ability::LateSystem) && after_user {
             self.append(Role::System, blocks);
         } else {
-            let marked = blocks.into_iter().map(|block| match block {
-                Block::Text { text, cache_control } => {
-                    Block::Text { text: format!("System: {text}").into(), cache_control }
-                }
-                other => other,
-            });
-            let marked = marked.collect();
+            let marked = blocks.into_iter().map(marked_instruction).collect();
             self.append(Role::User, marked);
         }
     }
@@ -165,8 +159,8 @@ impl<'a> Writer<'a, '_> {
         if !blocks.first().is_some_and(Block::is_reasoning) {
             blocks.sort_by_key(|block| !block.is_reasoning());
         }
-        let is_last = cursor.next.is_none();
-        if is_last && blocks.is_empty() && self.turns.last().is_some_and(|t| t.role == Role::User) {
+        let after_other = self.turns.last().is_some_and(|turn| turn.role != Role::Assistant);
+        if cursor.is_last && blocks.is_empty() && after_other {
             self.turns.push(Turn { role: Role::Assistant, content: blocks });
         } else {
             self.append(Role::Assistant, blocks);
@@ -206,6 +200,11 @@ impl<'a> Writer<'a, '_> {
         if blocks.is_empty() {
             return;
         }
+        let late = |turn: &mut Turn<'_>| role == Role::User && turn.role == Role::System;
+        if let Some(instructions) = self.turns.pop_if(late) {
+            let marked = instructions.content.into_iter().map(marked_instruction).collect();
+            self.append(Role::User, marked);
+        }
         match self.turns.last_mut().filter(|turn| turn.role == role) {
             Some(turn) => turn.content.extend(blocks),
             None => self.turns.push(Turn { role, content: blocks }),
@@ -224,6 +223,16 @@ impl<'a> Writer<'a, '_> {
         let replay = replay(&self.turns);
         trim_prefill(&mut self.turns);
         Ok(Conversation { system: self.system, turns: self.turns, replay })
+    }
+}
+
+/// Instructions in the user's turn, told apart from the user's own words.
+fn marked_instruction(block: Block<'_>) -> Block<'_> {
+    match block {
+        Block::Text { text, cache_control } => {
+            Block::Text { text: format!("System: {text}").into(), cache_control }
+        }
+        other => other,
     }
 }
 
