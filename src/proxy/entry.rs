@@ -28,9 +28,9 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_REQUEST_ID_BYTES: usize = 128;
 
 /// Sets the limits of one request's connection.
-pub fn set_limits(session: &mut Session, draining: bool) {
+pub fn set_limits(session: &mut Session, closing: bool) {
     let downstream = &mut session.downstream_session;
-    downstream.set_keepalive(if draining { None } else { Some(KEEPALIVE_S) });
+    downstream.set_keepalive(if closing { None } else { Some(KEEPALIVE_S) });
     downstream.set_read_timeout(Some(READ_TIMEOUT));
     downstream.set_write_timeout(Some(WRITE_TIMEOUT));
     downstream.set_total_drain_timeout(Some(DRAIN_TIMEOUT));
