@@ -113,6 +113,10 @@ pub fn serve(loaded: &Loaded, start: Start) -> Result<(), StartError> {
     ));
     let opt = Opt { upgrade: start.upgrade, ..Opt::default() };
     let mut server = Server::new_with_opt_and_conf(opt, conf);
+    if start.upgrade {
+        // Pingora ends the process when nothing comes, and says so to nobody.
+        tracing::info!("waiting for the listeners of the running process: send it SIGQUIT");
+    }
     server.bootstrap();
     let phases = server.watch_execution_phase();
     let edge = edge(&server, &services, (&loaded.config, Arc::clone(&connections)));

@@ -23,12 +23,14 @@ const POLL: Duration = Duration::from_secs(5);
 /// Calls the reloader when there is a reason.
 pub struct ReloadWatch {
     reloader: Arc<Reloader>,
+    seen_at_start: u64,
 }
 
 impl ReloadWatch {
-    /// A watch for this reloader.
+    /// A watch for this reloader; every change from now on counts.
     pub fn new(reloader: Arc<Reloader>) -> Self {
-        Self { reloader }
+        let seen_at_start = fingerprint(&reloader);
+        Self { reloader, seen_at_start }
     }
 
     async fn reload_if_changed(&self, seen: &mut u64) {
@@ -55,7 +57,9 @@ impl BackgroundService for ReloadWatch {
                 return;
             }
         };
-        let mut seen = fingerprint(&self.reloader);
+        // What changed before the folders were watched made no event.
+        let mut seen = self.seen_at_start;
+        self.reload_if_changed(&mut seen).await;
         loop {
             tokio::select! {
                 _ = shutdown.changed() => return,
