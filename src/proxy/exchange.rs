@@ -127,7 +127,7 @@ impl<'e> Exchange<'e> {
             replaced_stale: cursor.replaced_stale,
             other_key: keys.next(&candidate.upstream_model, &cursor.keys).is_some(),
             other_endpoint: cursor.candidate + 1 < self.admitted.plan.candidates.len(),
-            relayed: broken.relayed || client.has_left(),
+            relayed: broken.relayed || client.departure().is_some(),
         }
     }
 

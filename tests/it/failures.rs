@@ -73,7 +73,10 @@ async fn a_stream_that_breaks_ends_with_one_error_event() {
             assert!(relayed.starts_with("one two"), "{case}: {text}");
             assert_one_error(ask, &text, &case);
             let record = rig.generation(&id).await;
-            assert!(record.to_string().contains("partial"), "{case}: {record}");
+            assert!(record["data"]["native_tokens_completion"].as_u64() >= Some(1), "{case}: {record}");
+            let cost = record["data"]["total_cost"].as_f64();
+            let priced = matches!(ask, Ask::OpenAi(_));
+            assert!(!priced || cost > Some(0.0), "{case}: {record}");
         }
     });
     futures::future::join_all(all).await;
@@ -103,6 +106,7 @@ async fn a_malformed_event_ends_a_translated_stream_and_passes_in_an_untranslate
         }
         for ask in [OPENAI, Ask::Anthropic, Ask::Gemini] {
             let text = ask.stream(&rig, version, &reply).await.text().await;
+            let text = text.replace("\r\n", "\n");
             assert!(text.contains("{\"delta\":{\"content\":\n") && text.contains("four"), "{ask:?}: {text}");
         }
     }
@@ -189,11 +193,12 @@ async fn when_all_fail_the_status_says_why() {
     ];
     let all = cases.iter().flat_map(|case| [(case, false), (case, true)]);
     for ((reply, expected, anthropic), stream) in all.chain(in_streams.iter().map(|c| (c, true))) {
-        for ask in ALL {
-            let call = if stream { ask.stream(&rig, Http::One, reply).await } else {
-                ask.whole(&rig, Http::Two, reply).await
+        let (rig, reply) = (&rig, &reply);
+        let all = ALL.map(|ask| async move {
+            let mut call = match stream {
+                true => ask.stream(rig, Http::One, reply).await,
+                false => ask.whole(rig, Http::Two, reply).await,
             };
-            let mut call = call;
             let (status, wait) = (call.status, call.header("retry-after").to_owned());
             let text = call.text().await;
             let expected = if ask == Ask::Anthropic { anthropic } else { expected };
@@ -202,7 +207,8 @@ async fn when_all_fail_the_status_says_why() {
             let body: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"));
             assert!(body["error"]["message"].is_string(), "{text}");
             assert!(!text.contains("oops"), "the text of a broken provider: {text}");
-        }
+        });
+        futures::future::join_all(all).await;
     }
 }
 
@@ -297,8 +303,9 @@ async fn the_second_key_is_used_when_the_first_is_refused() {
         for _ in 0..4 {
             let ask = Ask::OpenAi("pool/m");
             let reply = json!({});
-            let mut call = if stream { ask.stream(&rig, Http::One, &reply).await } else {
-                ask.whole(&rig, Http::One, &reply).await
+            let mut call = match stream {
+                true => ask.stream(&rig, Http::One, &reply).await,
+                false => ask.whole(&rig, Http::One, &reply).await,
             };
             let text = call.text().await;
             assert_eq!(call.status, 200, "{text}");
@@ -354,7 +361,7 @@ async fn a_provider_that_reads_nothing_is_given_up() {
         let body = OPENAI.body(false, text);
         let call = super::wire::Call::post(rig.gateway, Http::One, OPENAI.path(false), &body).await;
         assert_eq!(call.status, 504);
-        assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
     }
 }
 

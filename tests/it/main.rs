@@ -5,6 +5,7 @@ mod bodies;
 mod disconnects;
 mod failures;
 mod peer;
+mod raw;
 mod rig;
 mod streams;
 mod tidy;
