@@ -99,7 +99,8 @@ impl<'e> Exchange<'e> {
             let attempt = self.attempt((candidate, key), (client, guard), &mut keep_alive);
             let Err(broken) = attempt.await else { return Ok(()) };
             self.count_failed_attempt(candidate, &broken.error);
-            match failover::decide(&broken.error, self.tried(&cursor, candidate, (&broken, client))) {
+            match failover::decide(&broken.error, self.tried(&cursor, candidate, (&broken, client)))
+            {
                 Next::SameEndpoint => {
                     cursor.replaced_stale = true;
                     cursor.keys.pop();

@@ -108,7 +108,8 @@ async fn leaving_reaches_the_provider(provider: &str) {
     let rig = Rig::with(Plan { server: "h2c = true", provider, ..Plan::default() }).await;
     let mut count = 0;
     for phase in Phase::ALL {
-        let calls = ALL.iter().flat_map(|ask| BOTH.map(|version| leave(&rig, *ask, version, phase)));
+        let calls =
+            ALL.iter().flat_map(|ask| BOTH.map(|version| leave(&rig, *ask, version, phase)));
         let times = futures::future::join_all(calls).await;
         let last = *times.iter().max().unwrap();
         let so_far = count;
@@ -150,7 +151,8 @@ async fn a_provider_that_bills_all_the_same_is_read_to_its_end() {
     let rig = Rig::with(Plan { server: "h2c = true", provider, ..Plan::default() }).await;
     let mut count = 0;
     for phase in Phase::ALL {
-        let calls = ALL.iter().flat_map(|ask| BOTH.map(|version| leave(&rig, *ask, version, phase)));
+        let calls =
+            ALL.iter().flat_map(|ask| BOTH.map(|version| leave(&rig, *ask, version, phase)));
         count += futures::future::join_all(calls).await.len();
     }
     until("the provider is done", async || rig.journal().await.len() == count).await;
@@ -212,7 +214,10 @@ async fn forgetful() -> (std::net::SocketAddr, Arc<AtomicUsize>) {
                 "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
                 OPENAI_ANSWER.len()
             );
-            stream.write_all([head.as_bytes(), OPENAI_ANSWER.as_bytes()].concat().as_slice()).await.unwrap();
+            stream
+                .write_all([head.as_bytes(), OPENAI_ANSWER.as_bytes()].concat().as_slice())
+                .await
+                .unwrap();
             // Some close at once, some when the next request is on its way.
             if number % 2 == 0 {
                 tokio::time::sleep(Duration::from_micros(300)).await;
