@@ -1,1 +1,10 @@
-//! Placeholder.
+//! What exists: models, and the endpoints that serve them.
+//!
+//! An endpoint is one model at one provider, with its price. The catalogue says nothing about
+//! which provider is healthy or preferred; that is `routing`.
+
+pub mod model;
+pub mod pricing;
+
+pub use model::{Endpoint, Model};
+pub use pricing::Pricing;

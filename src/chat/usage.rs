@@ -4,26 +4,38 @@
 //! tokens, `completion` contains the reasoning tokens. A provider that counts otherwise is
 //! converted where its format is decoded, so that price and limits never need to know who answered.
 
+use serde::{Deserialize, Serialize};
+
 /// Tokens of one request as the provider reported them; `None` means the provider did not say.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Usage {
     /// All tokens of the prompt, cached ones included.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub prompt: Option<u64>,
     /// All tokens of the answer, reasoning included.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub completion: Option<u64>,
     /// Prompt tokens read from the provider's cache.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cached: Option<u64>,
     /// Prompt tokens written to a cache that lives 5 minutes (or the provider's only kind).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cache_write_5m: Option<u64>,
     /// Prompt tokens written to a cache that lives 1 hour.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cache_write_1h: Option<u64>,
     /// Completion tokens spent on reasoning.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<u64>,
     /// Prompt tokens that were audio.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub audio_prompt: Option<u64>,
     /// Completion tokens that were audio.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub audio_completion: Option<u64>,
     /// Web searches the provider made for this request.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub web_searches: Option<u64>,
 }
 

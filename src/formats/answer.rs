@@ -1,1 +1,123 @@
-//! Placeholder.
+//! Whole answers on their way to the client.
+//!
+//! Used by the proxy for every answer that is not a stream. An answer of the client's own format
+//! keeps its bytes but for the id and the model; others are read and written anew. A success that
+//! is none (no JSON, or an error object under status 200) is a fault, so that another provider
+//! can be tried.
+
+use super::tool_names::ToolNames;
+use super::{
+    AnswerLabel, ApiFormat, FormatError, Observed, StreamFault, anthropic, decode_error, gemini,
+    observe, openai_chat,
+};
+use crate::chat::{Response, Usage};
+use crate::json::{Members, find, string_literal};
+use bytes::{Bytes, BytesMut};
+use std::ops::Range;
+
+/// An answer as the client gets it, and what was learned of it.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The body to send.
+    pub body: Bytes,
+    /// What it says about itself.
+    pub observed: Observed,
+}
+
+impl Answer {
+    /// An answer that is passed on unread.
+    pub fn opaque(body: Bytes) -> Self {
+        Self { body, observed: Observed { ended: true, ..Observed::default() } }
+    }
+
+    /// An answer of which only the usage is known.
+    pub fn counted(body: Bytes, usage: Usage) -> Self {
+        let observed = Observed { usage, saw_content: true, ended: true, ..Observed::default() };
+        Self { body, observed }
+    }
+}
+
+/// Relays the body of a successful answer.
+pub fn relay(
+    upstream: ApiFormat,
+    client: ApiFormat,
+    body: Bytes,
+    label: &AnswerLabel,
+) -> Result<Answer, StreamFault> {
+    relay_renamed((upstream, client), body, label, &ToolNames::default())
+}
+
+/// [`relay`] from the first format of `formats` to the second, for a request of which some
+/// function names had to be changed.
+pub fn relay_renamed(
+    formats: (ApiFormat, ApiFormat),
+    body: Bytes,
+    label: &AnswerLabel,
+    names: &ToolNames,
+) -> Result<Answer, StreamFault> {
+    let (upstream, client) = formats;
+    refuse_error(upstream, &body)?;
+    let mut response = decode(upstream, &body).map_err(malformed)?;
+    let observed = observe::response(&response);
+    if upstream == client {
+        let body = relabelled(client, &body, label);
+        return Ok(Answer { body, observed });
+    }
+    if client != ApiFormat::OpenAiChat {
+        return Err(StreamFault::Malformed("no translation between these formats".into()));
+    }
+    names.restore(&mut response);
+    Ok(Answer { body: openai_chat::response::encode(&response, label), observed })
+}
+
+fn decode(format: ApiFormat, body: &[u8]) -> Result<Response<'_>, FormatError> {
+    match format {
+        ApiFormat::OpenAiChat => openai_chat::response::decode(body),
+        ApiFormat::Anthropic => anthropic::response::decode(body),
+        ApiFormat::Gemini => gemini::response::decode(body),
+    }
+}
+
+fn malformed(error: FormatError) -> StreamFault {
+    StreamFault::Malformed(error.message)
+}
+
+/// Some providers answer errors with status 200.
+fn refuse_error(format: ApiFormat, body: &[u8]) -> Result<(), StreamFault> {
+    let value = find(body, "error").and_then(|place| body.get(place));
+    match value.and_then(<[u8]>::first) {
+        Some(b'{' | b'"') => Err(StreamFault::Upstream(decode_error(format, 200, body))),
+        _ => Ok(()),
+    }
+}
+
+/// The same answer under the gateway's id and the client's name of the model.
+fn relabelled(format: ApiFormat, body: &Bytes, label: &AnswerLabel) -> Bytes {
+    let id = (format == ApiFormat::OpenAiChat).then_some(label.id.as_ref());
+    let model_key: &[u8] = if format == ApiFormat::Gemini { b"modelVersion" } else { b"model" };
+    let mut edits: Vec<(Range<usize>, Bytes)> = Vec::with_capacity(2);
+    for member in Members::new(body).into_iter().flatten() {
+        let word = match member.key {
+            b"id" => id,
+            key if key == model_key => label.model.as_deref(),
+            _ => None,
+        };
+        let is_text = body.get(member.value.start) == Some(&b'"');
+        edits.extend(word.filter(|_| is_text).map(|word| (member.value, string_literal(word))));
+    }
+    if edits.is_empty() {
+        return body.clone();
+    }
+    let mut written = BytesMut::with_capacity(body.len() + 128);
+    let mut from = 0;
+    for (place, word) in edits {
+        written.extend_from_slice(body.get(from..place.start).unwrap_or_default());
+        written.extend_from_slice(&word);
+        from = place.end;
+    }
+    written.extend_from_slice(body.get(from..).unwrap_or_default());
+    written.freeze()
+}
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,11 @@
 
 pub mod answer;
 pub mod passthrough;
+pub mod tool_names;
 pub mod translator;
+pub mod usage_reader;
+
+mod observe;
 
 pub mod anthropic;
 pub mod embeddings;
@@ -189,10 +193,7 @@ pub trait StreamEncoder: Send {
 }
 
 /// Reads a client's request into neutral terms.
-pub fn decode_request(
-    format: ApiFormat,
-    body: &[u8],
-) -> Result<chat::Request<'_>, FormatError> {
+pub fn decode_request(format: ApiFormat, body: &[u8]) -> Result<chat::Request<'_>, FormatError> {
     match format {
         ApiFormat::OpenAiChat => openai_chat::request::decode(body),
         ApiFormat::Anthropic | ApiFormat::Gemini => Err(FormatError::field(
@@ -200,6 +201,15 @@ pub fn decode_request(
             "this model is served by a provider of another format; \
              use /v1/chat/completions for it",
         )),
+    }
+}
+
+/// Bytes that keep a waiting client of a stream patient; `None` where the format has no such thing.
+pub fn keep_alive(client: ApiFormat) -> Option<&'static [u8]> {
+    match client {
+        ApiFormat::OpenAiChat => Some(b": AROUTER PROCESSING\n\n"),
+        ApiFormat::Anthropic => Some(b"event: ping\ndata: {\"type\": \"ping\"}\n\n"),
+        ApiFormat::Gemini => None,
     }
 }
 

@@ -1,1 +1,322 @@
-//! Placeholder.
+//! A provider's stream on its way to the client: bytes in, bytes out, usage aside.
+//!
+//! Used by the proxy for every streamed answer. Client and provider of one format are joined by a
+//! tap that changes next to nothing; others by the provider's decoder and the client's encoder.
+//! Only whole events leave, so that an error or a keep-alive never lands inside one; what was
+//! complete before a fault stays in `take_output`. When the provider's end marker has been seen
+//! (`observed().ended`), the client's stream is complete as well.
+
+pub(super) mod output;
+
+use super::gemini::array::{ArrayFrames, Piece, Place};
+use super::passthrough::tap::Tap;
+use super::tool_names::ToolNames;
+use super::{
+    AnswerLabel, ApiFormat, FormatError, Framing, Observed, StreamDecoder, StreamEncoder,
+    StreamFault, anthropic, gemini, observe, openai_chat,
+};
+use crate::chat::event::{Event, UpstreamError};
+use crate::error::GatewayError;
+use crate::sse::{self, Frames};
+use bytes::Bytes;
+use output::Output;
+
+/// Relays one stream.
+pub struct Translator {
+    client: ApiFormat,
+    label: AnswerLabel,
+    input: Input,
+    stage: Stage,
+    observed: Observed,
+    out: Output,
+    /// The client's stream was ended, well or with an error.
+    closed: bool,
+}
+
+/// How the provider's events are told apart.
+enum Input {
+    Sse(Frames),
+    /// `place` is where the forwarded part of the array ends.
+    Array {
+        frames: ArrayFrames,
+        place: Place,
+    },
+}
+
+/// What becomes of an event.
+enum Stage {
+    Tap(Tap),
+    Translate(Box<Translation>),
+}
+
+struct Translation {
+    decoder: Box<dyn StreamDecoder>,
+    encoder: openai_chat::stream::Encoder,
+    names: ToolNames,
+}
+
+impl Translator {
+    /// A translator for one answer. `framing` is the framing of the provider's stream.
+    pub fn new(
+        upstream: ApiFormat,
+        client: ApiFormat,
+        framing: Framing,
+        label: AnswerLabel,
+    ) -> Result<Self, FormatError> {
+        let translate = |decoder| {
+            Stage::Translate(Box::new(Translation {
+                decoder,
+                encoder: openai_chat::stream::Encoder::new(label.clone()),
+                names: ToolNames::default(),
+            }))
+        };
+        let stage = match (upstream, client) {
+            _ if upstream == client => Stage::Tap(Tap::new(client, &label)),
+            (ApiFormat::Anthropic, ApiFormat::OpenAiChat) => {
+                translate(Box::new(anthropic::stream::Decoder::new()))
+            }
+            (ApiFormat::Gemini, ApiFormat::OpenAiChat) => {
+                translate(Box::new(gemini::stream::Decoder::default()))
+            }
+            _ => return Err(FormatError::whole("no translation between these formats")),
+        };
+        let input = match framing {
+            Framing::Sse => Input::Sse(Frames::new()),
+            Framing::JsonArray => {
+                Input::Array { frames: ArrayFrames::default(), place: Place::default() }
+            }
+        };
+        let (observed, out) = (Observed::default(), Output::default());
+        Ok(Self { client, label, input, stage, observed, out, closed: false })
+    }
+
+    /// Shows the client its own function names where the request had to change them.
+    #[must_use]
+    pub fn with_tool_names(mut self, names: ToolNames) -> Self {
+        if let Stage::Translate(translation) = &mut self.stage {
+            translation.names = names;
+        }
+        self
+    }
+
+    /// Takes the provider's next bytes and gives what the client gets now, maybe nothing.
+    pub fn push(&mut self, chunk: Bytes) -> Result<Bytes, StreamFault> {
+        if self.closed {
+            return Ok(Bytes::new());
+        }
+        self.out.begin(&chunk);
+        match &mut self.input {
+            Input::Sse(frames) => frames.push(chunk),
+            Input::Array { frames, .. } => frames.push(chunk),
+        }
+        while self.step()? {}
+        Ok(self.out.take())
+    }
+
+    /// Reads one event; false when no whole one is left.
+    fn step(&mut self) -> Result<bool, StreamFault> {
+        let Self { input, stage, observed, out, .. } = self;
+        match input {
+            Input::Sse(frames) => {
+                let next = frames.next().map_err(|_| StreamFault::EventTooLarge)?;
+                let Some(frame) = next else { return Ok(false) };
+                stage.frame(&frame, observed, out)?;
+            }
+            Input::Array { frames, place } => {
+                match frames.next()? {
+                    None => return Ok(false),
+                    Some(Piece::Framing(framing)) => stage.framing(&framing, out),
+                    Some(Piece::Element(element)) => stage.element(&element, observed, out)?,
+                }
+                *place = frames.place();
+            }
+        }
+        Ok(true)
+    }
+
+    /// The provider closed the stream: gives what is still due.
+    pub fn finish(&mut self) -> Result<Bytes, StreamFault> {
+        if self.closed {
+            return Ok(Bytes::new());
+        }
+        let Self { input, stage, observed, out, .. } = self;
+        let tail = match input {
+            Input::Sse(frames) => frames.finish(),
+            Input::Array { frames, .. } if frames.finish() => None,
+            Input::Array { .. } => return Err(StreamFault::Truncated),
+        };
+        stage.finish(tail.as_ref(), observed, out)?;
+        self.closed = true;
+        Ok(self.out.take())
+    }
+
+    /// What was complete when a fault was found.
+    pub fn take_output(&mut self) -> Bytes {
+        self.out.take()
+    }
+
+    /// Tells the client of an error inside the stream and ends the stream.
+    pub fn fail(&mut self, error: &GatewayError, request_id: &str) -> Bytes {
+        let closed = std::mem::replace(&mut self.closed, true);
+        if closed || (self.observed.ended && self.client != ApiFormat::Gemini) {
+            return self.out.take();
+        }
+        let out = self.out.buffer();
+        match (self.client, &mut self.stage, &self.input) {
+            (ApiFormat::OpenAiChat, Stage::Translate(translation), _) => {
+                translation.encoder.fail(error, out);
+            }
+            (ApiFormat::OpenAiChat, Stage::Tap(_), _) => {
+                let mut encoder = openai_chat::stream::Encoder::new(self.label.clone());
+                if let Some(model) = &self.observed.upstream_model {
+                    encoder.name_model(model);
+                }
+                encoder.fail(error, out);
+            }
+            (ApiFormat::Anthropic, ..) => anthropic::error::stream_error(error, request_id, out),
+            (ApiFormat::Gemini, _, Input::Sse(_)) => {
+                gemini::error::append_sse(error, request_id, out);
+            }
+            (ApiFormat::Gemini, _, Input::Array { place, .. }) => {
+                gemini::error::append_array(error, request_id, *place, out);
+            }
+        }
+        self.out.take()
+    }
+
+    /// Bytes that keep the client waiting, for formats that have such; nothing after the end.
+    pub fn keep_alive(&self) -> Option<&'static [u8]> {
+        if self.closed || self.observed.ended {
+            return None;
+        }
+        super::keep_alive(self.client)
+    }
+
+    /// What was learned of the answer so far.
+    pub fn observed(&self) -> &Observed {
+        &self.observed
+    }
+}
+
+impl Stage {
+    fn frame(
+        &mut self,
+        frame: &Bytes,
+        observed: &mut Observed,
+        out: &mut Output,
+    ) -> Result<(), StreamFault> {
+        match self {
+            Self::Tap(tap) => tap.frame(frame, observed, out),
+            Self::Translate(translation) => match sse::parse(frame) {
+                Some(event) => translation.event(event.name.as_deref(), &event.data, observed, out),
+                None => Ok(()),
+            },
+        }
+    }
+
+    fn element(
+        &mut self,
+        element: &Bytes,
+        observed: &mut Observed,
+        out: &mut Output,
+    ) -> Result<(), StreamFault> {
+        match self {
+            Self::Tap(tap) => tap.element(element, observed, out),
+            Self::Translate(translation) => translation.event(None, element, observed, out),
+        }
+    }
+
+    /// The brackets and commas of an array mean something to an array client only.
+    fn framing(&self, framing: &Bytes, out: &mut Output) {
+        if matches!(self, Self::Tap(_)) {
+            out.forward(framing);
+        }
+    }
+
+    fn finish(
+        &mut self,
+        tail: Option<&Bytes>,
+        observed: &mut Observed,
+        out: &mut Output,
+    ) -> Result<(), StreamFault> {
+        match self {
+            Self::Tap(tap) => tap.finish(tail, observed, out),
+            Self::Translate(translation) => translation.end(tail, observed, out),
+        }
+    }
+}
+
+impl Translation {
+    fn event(
+        &mut self,
+        name: Option<&str>,
+        data: &[u8],
+        observed: &mut Observed,
+        out: &mut Output,
+    ) -> Result<(), StreamFault> {
+        if observed.ended {
+            return Ok(());
+        }
+        self.run(observed, out, |decoder, sink| decoder.event(name, data, sink))
+    }
+
+    fn end(
+        &mut self,
+        tail: Option<&Bytes>,
+        observed: &mut Observed,
+        out: &mut Output,
+    ) -> Result<(), StreamFault> {
+        if let Some(event) = tail.and_then(|tail| sse::parse(tail)) {
+            match self.event(event.name.as_deref(), &event.data, observed, out) {
+                // A torn last event is a missing end, which the decoder knows better.
+                Ok(()) | Err(StreamFault::Malformed(_)) => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        self.run(observed, out, |decoder, sink| decoder.finish(sink))?;
+        observed.ended = true;
+        self.encoder.finish(out.buffer());
+        Ok(())
+    }
+
+    /// Lets the decoder tell events, which are noted and written as they come.
+    fn run(
+        &mut self,
+        observed: &mut Observed,
+        out: &mut Output,
+        decode: impl FnOnce(
+            &mut dyn StreamDecoder,
+            &mut dyn FnMut(Event<'_>),
+        ) -> Result<(), StreamFault>,
+    ) -> Result<(), StreamFault> {
+        let Self { decoder, encoder, names } = self;
+        let buffer = out.buffer();
+        let mut reported = None;
+        let decoded = decode(decoder.as_mut(), &mut |event| {
+            if let Event::Error(error) = &event {
+                reported.get_or_insert_with(|| failure(error));
+            }
+            observe::event(observed, &event);
+            match names.restored(&event) {
+                Some(restored) => encoder.event(&restored, buffer),
+                None => encoder.event(&event, buffer),
+            }
+        });
+        decoded?;
+        if let Some(failure) = reported {
+            return Err(StreamFault::Upstream(failure));
+        }
+        if observed.ended {
+            encoder.finish(out.buffer());
+        }
+        Ok(())
+    }
+}
+
+/// An error that a decoder told as an event.
+fn failure(error: &UpstreamError<'_>) -> super::UpstreamFailure {
+    openai_chat::error::from_words(error.code.unwrap_or(200), &error.kind, &error.message)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,179 @@
-//! Placeholder.
+//! How to talk to one vendor: where its endpoints are, how it wants to be authorised, and what
+//! its errors mean.
+//!
+//! A provider entry of the configuration names a wire format; the vendor of that format knows the
+//! rest. A vendor with its own paths or signing is one file here and one line in [`vendor`].
+
+pub mod anthropic;
+pub mod google;
+pub mod openai_compatible;
+pub mod provider;
+
+pub use provider::{KeyPool, Provider, ProviderKey, Timeouts};
+
+use crate::formats::{ApiFormat, UpstreamFailure};
+use crate::error::{Blame, GatewayError, Kind, Retry};
+use crate::secret::Secret;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use std::time::Duration;
+
+/// What is asked of a provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum UpstreamCall {
+    /// A chat answer, whole.
+    Chat,
+    /// A chat answer, streamed as server-sent events.
+    ChatStream,
+    /// A chat answer, streamed as a JSON array (Gemini only).
+    ChatArray,
+    /// Embeddings.
+    Embeddings,
+    /// The number of tokens a request has.
+    CountTokens,
+}
+
+/// Everything that differs between vendors and is not in the body.
+pub trait Vendor: Sync {
+    /// Wire format of its chat endpoint.
+    fn format(&self) -> ApiFormat;
+
+    /// Path and query of a call below the provider's base path; `None` if it has no such call.
+    fn path(&self, call: UpstreamCall, model: &str) -> Option<String>;
+
+    /// The header that carries the provider's key.
+    fn credential(&self, secret: &Secret) -> Option<(HeaderName, HeaderValue)>;
+
+    /// Headers every request needs; `client` are the caller's, from which some are passed on.
+    fn headers(&self, client: &HeaderMap) -> Vec<(HeaderName, HeaderValue)>;
+}
+
+/// The vendor that speaks a format.
+pub fn vendor(format: ApiFormat) -> &'static dyn Vendor {
+    match format {
+        ApiFormat::OpenAiChat => &openai_compatible::OpenAiCompatible,
+        ApiFormat::Anthropic => &anthropic::Anthropic,
+        ApiFormat::Gemini => &google::Google,
+    }
+}
+
+/// A key as a header value that is never printed.
+fn secret_value(text: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// Longest message of a provider that is shown to a caller, in characters.
+const MAX_PROVIDER_MESSAGE_CHARS: usize = 1000;
+/// Longest wait a provider can ask for; more is a mistake or an attack.
+const MAX_RETRY_AFTER: Duration = Duration::from_mins(1);
+
+/// What a provider's error answer means for the caller and for failover.
+///
+/// The provider's refusal of *our* key is not the caller's fault and never shows as 401; its 5xx
+/// texts are hidden, its 4xx texts are the caller's to read.
+pub fn classify(failure: UpstreamFailure, retry_after: Option<Duration>) -> GatewayError {
+    let wait = retry_after.or(failure.retry_after).map(|wait| wait.min(MAX_RETRY_AFTER));
+    let provider_text = failure.message.as_deref().map(shortened);
+    let detail = provider_text.clone().unwrap_or_default();
+    let mut error = match failure.kind {
+        Kind::Authentication | Kind::PermissionDenied | Kind::PaymentRequired => {
+            GatewayError::upstream(Kind::ProviderUnavailable, "the provider refused the request")
+                .with_retry(Retry::OtherKey)
+        }
+        Kind::RateLimitExceeded => {
+            GatewayError::upstream(failure.kind, "the provider's rate limit is exceeded")
+                .with_retry(Retry::OtherKey)
+                .with_retry_after(wait)
+        }
+        Kind::ProviderOverloaded => {
+            GatewayError::upstream(failure.kind, "the provider is overloaded")
+                .with_retry_after(wait)
+        }
+        Kind::Server | Kind::ProviderUnavailable => {
+            GatewayError::upstream(Kind::ProviderUnavailable, "upstream request failed")
+        }
+        Kind::Timeout | Kind::RequestTimeout => {
+            GatewayError::upstream(Kind::Timeout, "the provider timed out")
+        }
+        kind => {
+            let text = provider_text.unwrap_or_else(|| "the provider rejected the request".into());
+            let mut error = GatewayError::client(kind, text);
+            error.blame = Blame::Client;
+            error
+        }
+    };
+    error.provider_code = failure.code;
+    error.with_detail(detail)
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(MAX_PROVIDER_MESSAGE_CHARS).collect()
+}
+
+/// The wait a response asks for: `retry-after-ms`, or `Retry-After` as seconds or as a date.
+///
+/// A past date is no wait; anything unreadable is one second.
+pub fn retry_after(headers: &HeaderMap, now_unix_s: u64) -> Option<Duration> {
+    if let Some(millis) = headers.get("retry-after-ms") {
+        let parsed = millis.to_str().ok().and_then(|text| text.trim().parse::<u64>().ok());
+        return Some(parsed.map_or(Duration::from_secs(1), Duration::from_millis));
+    }
+    let text = headers.get(http::header::RETRY_AFTER)?.to_str().ok().map(str::trim);
+    let wait = text.and_then(|text| match text.parse::<f64>() {
+        Ok(seconds) if seconds.is_finite() => {
+            Some(Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(MAX_RETRY_AFTER))
+        }
+        _ => {
+            let date = httpdate::parse_http_date(text).ok()?;
+            let now = std::time::UNIX_EPOCH + Duration::from_secs(now_unix_s);
+            Some(date.duration_since(now).unwrap_or_default())
+        }
+    });
+    Some(wait.unwrap_or(Duration::from_secs(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_in_every_notation() {
+        let now = 784_111_777; // Sun, 06 Nov 1994 08:49:37 GMT
+        let cases = [
+            ("retry-after", "5", Some(5_000)),
+            ("retry-after", "0", Some(0)),
+            ("retry-after", "-3", Some(0)),
+            ("retry-after", "1.5", Some(1_500)),
+            ("retry-after", "Sun, 06 Nov 1994 08:49:47 GMT", Some(10_000)),
+            ("retry-after", "Sun, 06 Nov 1994 08:00:00 GMT", Some(0)),
+            ("retry-after", "soon", Some(1_000)),
+            ("retry-after", "NaN", Some(1_000)),
+            ("retry-after-ms", "250", Some(250)),
+            ("retry-after-ms", "x", Some(1_000)),
+            ("date", "5", None),
+        ];
+        for (name, value, expected_ms) in cases {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, value.parse().unwrap());
+            let wait = retry_after(&headers, now);
+            assert_eq!(wait, expected_ms.map(Duration::from_millis), "{name}: {value}");
+        }
+    }
+
+    #[test]
+    fn our_key_refused_is_not_the_callers_fault() {
+        for kind in [Kind::Authentication, Kind::PermissionDenied, Kind::PaymentRequired] {
+            let failure = UpstreamFailure {
+                kind,
+                code: None,
+                message: Some("bad key sk-secret".into()),
+                retry_after: None,
+            };
+            let error = classify(failure, None);
+            assert_eq!(error.kind, Kind::ProviderUnavailable);
+            assert_eq!(error.retry, Retry::OtherKey);
+            assert!(!error.message.contains("sk-secret"));
+        }
+    }
+}

@@ -1,1 +1,9 @@
-//! Placeholder.
+//! Where a request goes: from the model a client names to an ordered list of endpoints.
+//!
+//! Pure functions over an immutable table; the table is part of the snapshot.
+
+pub mod plan;
+pub mod table;
+
+pub use plan::{Candidate, Plan};
+pub use table::{RouteError, RoutingTable};

@@ -1,1 +1,242 @@
-//! Placeholder.
+//! Process assembly: from a loaded configuration to a running server.
+//!
+//! Everything here happens once, at the start; what happens again later is in [`reload`].
+
+pub mod admin;
+pub mod build;
+pub mod demo;
+pub mod drain;
+pub mod listen;
+pub mod recording;
+pub mod reload;
+pub mod tls;
+pub mod watch;
+
+use crate::auth::{ApiKey, Authenticator};
+use crate::clock::Clock;
+use crate::config::{self, Config, Loaded, ResolvedSecrets};
+use crate::proxy::Gateway;
+use crate::proxy::state::{MAX_DETACHED_STREAMS, Services};
+use crate::store::Store;
+use crate::telemetry::Metrics;
+use crate::usage::{Journal, Recorder};
+use arc_swap::ArcSwap;
+use demo::{Demo, MockService};
+use listen::{Edge, EdgeLimits};
+use pingora::apps::http_app::HttpServer;
+use pingora::connectors::ConnectorOptions;
+use pingora::connectors::http::Connector;
+use pingora::listeners::tls::TlsSettings;
+use pingora::server::configuration::{Opt, ServerConf};
+use pingora::server::{RunArgs, Server};
+use pingora::services::background::background_service;
+use pingora::services::listening::Service;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+use tls::Certificate;
+use tokio::sync::Semaphore;
+
+/// Connections to providers kept open while unused, per worker.
+const IDLE_UPSTREAM_CONNECTIONS: usize = 1024;
+/// Attempts of Pingora's own pump: raw calls are not repeated.
+const RAW_ATTEMPTS: usize = 1;
+
+/// Why the gateway does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A secret is broken.
+    #[error("{0}")]
+    Secret(String),
+    /// The configuration cannot be built.
+    #[error(transparent)]
+    Build(#[from] build::BuildError),
+    /// The store cannot be opened.
+    #[error("the store cannot be opened: {0}")]
+    Store(String),
+    /// The journal cannot be opened.
+    #[error("the usage journal cannot be opened: {0}")]
+    Journal(String),
+    /// A certificate cannot be used.
+    #[error("[server.tls]: {0}")]
+    Tls(String),
+    /// An address is taken, or may not be used.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// Something in the process itself.
+    #[error("{0}")]
+    Internal(String),
+}
+
+/// How the process is to run.
+#[derive(Debug, Default)]
+pub struct Start {
+    /// The file that was loaded; none in a demo without one.
+    pub path: Option<PathBuf>,
+    /// The built-in provider, if it was asked for.
+    pub demo: Option<Demo>,
+    /// Take the listeners over from a running process.
+    pub upgrade: bool,
+}
+
+/// Serves until a signal ends the process.
+pub fn serve(loaded: &Loaded, start: Start) -> Result<(), StartError> {
+    let (secrets, errors) = config::resolve_secrets(&loaded.config, &config::process_env);
+    if let Some(error) = errors.first() {
+        return Err(StartError::Secret(error.to_string()));
+    }
+    if !start.upgrade {
+        check_addresses(&loaded.config)?;
+    }
+    let conf = server_conf(&loaded.config);
+    let services = services(loaded, &secrets, &conf)?;
+    let certificate = certificate(&loaded.config, &secrets)?;
+    let reloader = Arc::new(reload::Reloader::new(
+        start.path,
+        start.demo.clone(),
+        Arc::clone(&services),
+        (loaded, certificate.clone()),
+    ));
+    let opt = Opt { upgrade: start.upgrade, ..Opt::default() };
+    let mut server = Server::new_with_opt_and_conf(opt, conf);
+    server.bootstrap();
+    add_data_plane(&mut server, &services, (&loaded.config, certificate))?;
+    let admin = HttpServer::new_app(admin::Admin::new(Arc::clone(&services), Arc::clone(&reloader)));
+    let mut admin = Service::new("admin".into(), admin);
+    admin.add_tcp(&loaded.config.admin.listen.to_string());
+    server.add_service(admin);
+    server.add_service(background_service("reload", watch::ReloadWatch::new(reloader)));
+    server.add_service(background_service(
+        "usage",
+        recording::Recording::new(Arc::clone(&services)),
+    ));
+    server.add_service(background_service("drain", drain::Drain::new(services)));
+    if let Some(demo) = &start.demo {
+        server.add_service(background_service("demo", MockService::new(demo.address())));
+    }
+    server.run(RunArgs::default());
+    Ok(())
+}
+
+/// Pingora panics when it cannot listen; whoever starts the gateway deserves a sentence.
+fn check_addresses(config: &Config) -> Result<(), StartError> {
+    for address in config.server.listen.iter().chain([&config.admin.listen]) {
+        std::net::TcpListener::bind(address)
+            .map_err(|error| StartError::Listen { address: *address, error })?;
+    }
+    Ok(())
+}
+
+fn server_conf(config: &Config) -> ServerConf {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    ServerConf {
+        threads: if config.server.threads == 0 { cores } else { config.server.threads },
+        grace_period_seconds: Some(config.server.drain_timeout_s),
+        graceful_shutdown_timeout_seconds: Some(1),
+        upstream_keepalive_pool_size: IDLE_UPSTREAM_CONNECTIONS,
+        max_retries: RAW_ATTEMPTS,
+        upgrade_sock: upgrade_socket(config),
+        ..ServerConf::default()
+    }
+}
+
+/// One socket per gateway, so that two gateways on one machine do not upgrade each other.
+fn upgrade_socket(config: &Config) -> String {
+    let port = config.admin.listen.port();
+    std::env::temp_dir().join(format!("arouter-upgrade-{port}.sock")).display().to_string()
+}
+
+fn services(
+    loaded: &Loaded,
+    secrets: &ResolvedSecrets,
+    conf: &ServerConf,
+) -> Result<Arc<Services>, StartError> {
+    let clock = Clock::System;
+    let store_config = &loaded.config.store;
+    // Opening the store is asynchronous, and no runtime of Pingora's runs yet.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| StartError::Internal(error.to_string()))?;
+    let (store, keys) = runtime
+        .block_on(async {
+            let store = Store::open(store_config.url.expose()).await?;
+            let keys = store.keys().await?;
+            Ok((store, keys))
+        })
+        .map_err(|error: crate::store::StoreError| StartError::Store(error.to_string()))?;
+    let journal = Journal::open(&store_config.journal_dir, clock.unix_ms())
+        .map_err(|error| StartError::Journal(error.to_string()))?;
+    let metrics = Metrics::new().map_err(|error| StartError::Internal(error.to_string()))?;
+    let authenticator = Authenticator::new(clock.clone());
+    authenticator.replace_stored(recording::key_table(keys));
+    let journal = Arc::new(journal);
+    Ok(Arc::new(Services {
+        snapshot: ArcSwap::from_pointee(build::snapshot(loaded, secrets)?),
+        authenticator,
+        connector: Connector::new(Some(ConnectorOptions::from_server_conf(conf))),
+        recorder: Arc::new(Recorder::new(Arc::clone(&journal), store.clone())),
+        journal,
+        store,
+        metrics,
+        clock,
+        draining: AtomicBool::new(false),
+        detached: Arc::new(Semaphore::new(MAX_DETACHED_STREAMS)),
+    }))
+}
+
+fn certificate(
+    config: &Config,
+    secrets: &ResolvedSecrets,
+) -> Result<Option<Arc<Certificate>>, StartError> {
+    let Some(tls) = &config.server.tls else { return Ok(None) };
+    let chain = std::fs::read(&tls.cert.file)
+        .map_err(|error| StartError::Tls(format!("{}: {error}", tls.cert.file.display())))?;
+    let key = secrets
+        .tls_key
+        .as_ref()
+        .ok_or_else(|| StartError::Tls("the private key is missing".into()))?;
+    let certificate = Certificate::from_pem(&chain, key.expose().as_bytes())
+        .map_err(|error| StartError::Tls(error.to_string()))?;
+    Ok(Some(Arc::new(certificate)))
+}
+
+fn add_data_plane(
+    server: &mut Server,
+    services: &Arc<Services>,
+    (config, certificate): (&Config, Option<Arc<Certificate>>),
+) -> Result<(), StartError> {
+    let gateway = Gateway::new(Arc::clone(services));
+    let proxy = pingora::proxy::http_proxy(&server.configuration, gateway);
+    let limits = EdgeLimits {
+        max_connections: config.server.max_connections,
+        header_timeout: Duration::from_secs(config.server.header_timeout_s),
+        h2c: config.server.h2c,
+    };
+    let mut service = Service::new("gateway".into(), Edge::new(proxy, limits));
+    for address in &config.server.listen {
+        match &certificate {
+            None => service.add_tcp(&address.to_string()),
+            Some(certificate) => {
+                let mut settings = TlsSettings::intermediate("", "")
+                    .map_err(|error| StartError::Tls(error.to_string()))?;
+                settings.set_cert_resolver(Arc::clone(certificate) as _);
+                settings.enable_h2();
+                service.add_tls_with_settings(&address.to_string(), None, settings);
+            }
+        }
+    }
+    server.add_service(service);
+    Ok(())
+}
+
+/// The keys of the file that a request could use, for the start-up message.
+pub fn usable_keys(keys: &[ApiKey], now_ms: i64) -> usize {
+    keys.iter().filter(|key| key.is_usable(now_ms)).count()
+}

@@ -1,1 +1,7 @@
-//! Placeholder.
+//! What operators see: metrics and logs. Nothing here ever holds a credential, a prompt or an
+//! answer, and no label takes its value from a request.
+
+pub mod logging;
+pub mod metrics;
+
+pub use metrics::Metrics;

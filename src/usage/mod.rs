@@ -1,1 +1,11 @@
-//! Placeholder.
+//! Usage: the record of every request and its way to the store.
+//!
+//! `settle` appends a [`Generation`] to the [`Journal`]; the [`Recorder`] copies the journal to
+//! the store in batches, exactly once. Nothing here is awaited by a request.
+
+pub mod journal;
+pub mod recorder;
+
+pub use crate::store::generation::{self, Generation, Outcome};
+pub use journal::{Journal, JournalError};
+pub use recorder::Recorder;

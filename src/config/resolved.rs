@@ -1,0 +1,74 @@
+//! The secrets behind a [`Config`]'s references, read once a load.
+//!
+//! Made next to a snapshot and given to `auth` and `providers`; holds the only copies of the
+//! texts. What is missing is left out here and warned about by `validate`.
+
+use std::collections::BTreeMap;
+
+use super::Config;
+use super::secret_ref::{SecretError, resolve};
+use crate::secret::Secret;
+
+/// The secrets of one load; `Debug` shows names only.
+#[derive(Debug, Clone, Default)]
+pub struct ResolvedSecrets {
+    /// Usable credentials of each provider. A provider with `keys` that is not here, or has an
+    /// empty list, is disabled.
+    pub providers: BTreeMap<String, Vec<ResolvedKey>>,
+    /// Text of each static key given by `secret`; keys given by `hash` are not here.
+    pub keys: BTreeMap<String, Secret>,
+    /// The private key of `[server.tls]`, in PEM.
+    pub tls_key: Option<Secret>,
+}
+
+/// A credential of a provider's pool, with its text.
+#[derive(Debug, Clone)]
+pub struct ResolvedKey {
+    /// The credential.
+    pub secret: Secret,
+    /// Share of the requests it gets.
+    pub weight: u32,
+    /// Models it may be used for; `None`: all, empty: none.
+    pub models: Option<Vec<String>>,
+    /// Its place in `keys`, which names it in logs and metrics.
+    pub index: usize,
+}
+
+impl ResolvedSecrets {
+    /// Whether requests can be sent to this provider: it needs no credential, or has one.
+    pub fn enabled(&self, config: &Config, provider: &str) -> bool {
+        config.providers.get(provider).is_some_and(|p| p.keys.is_empty())
+            || self.providers.get(provider).is_some_and(|keys| !keys.is_empty())
+    }
+}
+
+/// Reads every secret that can be read; those that cannot are left out, with the reason beside.
+/// `env` looks up an environment variable; see [`super::process_env`].
+pub fn resolve_secrets(
+    config: &Config,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> (ResolvedSecrets, Vec<SecretError>) {
+    let mut errors = Vec::new();
+    let mut read = |reference| match resolve(reference, env) {
+        Ok(secret) => secret,
+        Err(error) => {
+            errors.push(error);
+            None
+        }
+    };
+    let mut resolved = ResolvedSecrets::default();
+    for (name, provider) in &config.providers {
+        let keys = provider.keys.iter().enumerate().filter_map(|(index, key)| {
+            let secret = read(&key.reference)?;
+            Some(ResolvedKey { secret, weight: key.weight, models: key.models.clone(), index })
+        });
+        resolved.providers.insert(name.clone(), keys.collect());
+    }
+    for (name, key) in &config.keys {
+        if let Some(secret) = key.secret.as_ref().and_then(&mut read) {
+            resolved.keys.insert(name.clone(), secret);
+        }
+    }
+    resolved.tls_key = config.server.tls.as_ref().and_then(|tls| read(&tls.key));
+    (resolved, errors)
+}

@@ -1,0 +1,54 @@
+//! `[routing]`: how many attempts a request gets and when an endpoint is left alone.
+//!
+//! Read by `routing` and `proxy::failover`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Fallback and circuit breaking.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RoutingConfig {
+    /// Most endpoints tried for one request.
+    pub max_attempts: u32,
+    /// Share of a provider's requests that may be retries, from 0 to 1.
+    pub retry_budget: f64,
+    /// Whether a request with several `models` goes on to the next when the prompt is too long.
+    pub fallback_on_context_length: bool,
+    /// Whether a request with several `models` goes on to the next when one refuses the content.
+    pub fallback_on_content_policy: bool,
+    /// When an endpoint is left alone, and for how long.
+    pub breaker: BreakerConfig,
+}
+
+impl Default for RoutingConfig {
+    fn default() -> Self {
+        Self {
+            max_attempts: 5,
+            retry_budget: 0.2,
+            fallback_on_context_length: true,
+            fallback_on_content_policy: true,
+            breaker: BreakerConfig::default(),
+        }
+    }
+}
+
+/// The circuit breaker of each endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct BreakerConfig {
+    /// Failures in a row that open it.
+    pub consecutive_failures: u32,
+    /// Window over which the failure rate is watched, in seconds.
+    pub window_s: u64,
+    /// How long it first stays open, in seconds; doubled each time it opens again.
+    pub open_s: u64,
+    /// Longest time it stays open, in seconds.
+    pub max_open_s: u64,
+}
+
+impl Default for BreakerConfig {
+    fn default() -> Self {
+        Self { consecutive_failures: 5, window_s: 30, open_s: 30, max_open_s: 300 }
+    }
+}

@@ -1,0 +1,192 @@
+//! The wire shape of a `GenerateContentResponse`, as lenient as Google's own hosts demand.
+//!
+//! Used by `response` and `stream`. Both spellings of every field are read, null is absent, enums
+//! may be words or numbers, and text borrows from the input wherever it holds no escapes.
+
+use serde::Deserialize;
+use serde::de::{self, Deserializer, Visitor};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt;
+
+/// Text that stays borrowed inside an `Option` (serde only borrows a bare `Cow`).
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
+
+/// An enum value: a word, or its number when the client asked for `enum-encoding=int`.
+#[derive(Debug, Clone)]
+pub(super) enum Word<'a> {
+    Text(Cow<'a, str>),
+    Number(i64),
+}
+
+impl Word<'_> {
+    /// True for this word or this number.
+    pub(super) fn is(&self, word: &str, number: i64) -> bool {
+        match self {
+            Self::Text(text) => text == word,
+            Self::Number(value) => *value == number,
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Word<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct WordVisitor;
+        impl<'de> Visitor<'de> for WordVisitor {
+            type Value = Word<'de>;
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an enum word or number")
+            }
+            fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Word<'de>, E> {
+                Ok(Word::Text(Cow::Borrowed(text)))
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Word<'de>, E> {
+                Ok(Word::Text(Cow::Owned(text.to_owned())))
+            }
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Word<'de>, E> {
+                Ok(Word::Number(number))
+            }
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Word<'de>, E> {
+                Ok(Word::Number(i64::try_from(number).unwrap_or(i64::MAX)))
+            }
+        }
+        deserializer.deserialize_any(WordVisitor)
+    }
+}
+
+/// One answer, or one event of a stream.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Answer<'a> {
+    #[serde(borrow)]
+    pub(super) candidates: Option<Vec<Candidate<'a>>>,
+    #[serde(borrow, alias = "prompt_feedback")]
+    pub(super) prompt_feedback: Option<PromptFeedback<'a>>,
+    #[serde(borrow, alias = "usage_metadata")]
+    pub(super) usage_metadata: Option<super::usage::Metadata<'a>>,
+    #[serde(borrow, alias = "model_version")]
+    pub(super) model_version: Option<Text<'a>>,
+    #[serde(borrow, alias = "response_id")]
+    pub(super) response_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) error: Option<&'a RawValue>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PromptFeedback<'a> {
+    #[serde(borrow, alias = "block_reason")]
+    pub(super) block_reason: Option<Word<'a>>,
+    #[serde(borrow, alias = "block_reason_message")]
+    pub(super) block_reason_message: Option<Text<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Candidate<'a> {
+    pub(super) index: Option<u32>,
+    #[serde(borrow)]
+    pub(super) content: Option<Content<'a>>,
+    #[serde(borrow, alias = "finish_reason")]
+    pub(super) finish_reason: Option<Word<'a>>,
+    #[serde(borrow, alias = "finish_message")]
+    pub(super) finish_message: Option<Text<'a>>,
+    #[serde(borrow, alias = "grounding_metadata")]
+    pub(super) grounding_metadata: Option<super::grounding::Metadata<'a>>,
+    #[serde(borrow, alias = "citation_metadata")]
+    pub(super) citation_metadata: Option<super::grounding::CitationMetadata<'a>>,
+    #[serde(borrow, alias = "logprobs_result")]
+    pub(super) logprobs_result: Option<super::logprobs::Chosen<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Content<'a> {
+    #[serde(borrow)]
+    pub(super) parts: Option<Vec<Part<'a>>>,
+}
+
+/// A part; exactly one of the content fields is set, unknown kinds have none.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Part<'a> {
+    #[serde(borrow)]
+    pub(super) text: Option<Text<'a>>,
+    pub(super) thought: Option<bool>,
+    #[serde(borrow, alias = "thought_signature")]
+    pub(super) thought_signature: Option<Text<'a>>,
+    #[serde(borrow, alias = "function_call")]
+    pub(super) function_call: Option<FunctionCall<'a>>,
+    #[serde(borrow, alias = "inline_data")]
+    pub(super) inline_data: Option<Blob<'a>>,
+    #[serde(borrow, alias = "executable_code")]
+    pub(super) executable_code: Option<ExecutableCode<'a>>,
+    #[serde(borrow, alias = "code_execution_result")]
+    pub(super) code_execution_result: Option<CodeExecutionResult<'a>>,
+}
+
+impl<'a> Part<'a> {
+    /// Takes the signature, unless it is empty.
+    pub(super) fn take_signature(&mut self) -> Option<Cow<'a, str>> {
+        self.thought_signature.take().map(|text| text.0).filter(|text| !text.is_empty())
+    }
+
+    /// The text of code the model ran, or of its result, as a fenced block.
+    pub(super) fn fenced(&self) -> Option<String> {
+        if let Some(code) = &self.executable_code {
+            let language = match &code.language {
+                Some(Word::Text(word)) if word != "LANGUAGE_UNSPECIFIED" => word.to_lowercase(),
+                Some(Word::Number(1)) => "python".to_owned(),
+                _ => String::new(),
+            };
+            return Some(fence(&language, code.code.as_ref()));
+        }
+        let result = self.code_execution_result.as_ref()?;
+        Some(fence("", result.output.as_ref()))
+    }
+}
+
+/// Fences stand on lines of their own, also when the text before them has no line end.
+fn fence(language: &str, body: Option<&Text<'_>>) -> String {
+    let body = body.map_or("", |text| text.0.trim_end_matches('\n'));
+    format!("\n```{language}\n{body}\n```\n")
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FunctionCall<'a> {
+    #[serde(borrow)]
+    pub(super) id: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) name: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) args: Option<&'a RawValue>,
+    #[serde(borrow, alias = "partial_args")]
+    pub(super) partial_args: Option<Vec<super::partial_args::Piece<'a>>>,
+    #[serde(alias = "will_continue")]
+    pub(super) will_continue: Option<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Blob<'a> {
+    #[serde(borrow, alias = "mime_type")]
+    pub(super) mime_type: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) data: Option<Text<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct ExecutableCode<'a> {
+    #[serde(borrow)]
+    language: Option<Word<'a>>,
+    #[serde(borrow)]
+    code: Option<Text<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct CodeExecutionResult<'a> {
+    #[serde(borrow)]
+    output: Option<Text<'a>>,
+}

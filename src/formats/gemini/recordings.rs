@@ -1,0 +1,48 @@
+//! Recorded answers of Gemini and Vertex, for tests, where the recordings are present.
+
+use serde_json::Value;
+use std::path::Path;
+
+/// One recorded exchange.
+pub(in crate::formats) struct Recording {
+    pub(in crate::formats) id: String,
+    pub(in crate::formats) status: u16,
+    pub(in crate::formats) body: String,
+}
+
+impl Recording {
+    /// The events: of a stream in either framing, or the whole answer as the only one.
+    pub(in crate::formats) fn events(&self) -> Vec<String> {
+        if self.body.trim_start().starts_with("data:") {
+            let lines = self.body.lines().filter_map(|line| line.strip_prefix("data:"));
+            return lines.map(str::to_owned).collect();
+        }
+        match serde_json::from_str(&self.body).unwrap() {
+            Value::Array(events) => events.iter().map(Value::to_string).collect(),
+            _ => vec![self.body.clone()],
+        }
+    }
+}
+
+/// Answers to `generateContent` and `streamGenerateContent`.
+pub(in crate::formats) fn answers() -> Vec<Recording> {
+    ["google-generate", "vertex-generate"].iter().flat_map(|folder| load(folder)).collect()
+}
+
+/// All recordings of a folder; none when the recordings are not there.
+pub(in crate::formats) fn load(folder: &str) -> Vec<Recording> {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/wire/corpus").join(folder);
+    let Ok(entries) = std::fs::read_dir(corpus) else { return Vec::new() };
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths.iter().map(|path| read(path)).collect()
+}
+
+fn read(path: &Path) -> Recording {
+    let value: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    Recording {
+        id: value["id"].as_str().unwrap().to_owned(),
+        status: value["response"]["status"].as_u64().unwrap().try_into().unwrap(),
+        body: value["response"]["body"].as_str().unwrap_or_default().to_owned(),
+    }
+}

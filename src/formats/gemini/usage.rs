@@ -1,0 +1,182 @@
+//! Reads `usageMetadata` into inclusive token counts.
+//!
+//! Google counts thoughts and tool-use prompts beside the other counts and leaves zeros out; a
+//! metadata object that states no count at all (Vertex sends such) says nothing.
+
+use super::answer::Word;
+use crate::chat::Usage;
+use serde::Deserialize;
+use serde::de::{self, Deserializer, Visitor};
+use std::borrow::Cow;
+use std::fmt;
+
+/// Token counts of a `usageMetadata` object; nothing when it is not one.
+pub fn usage(object: &[u8]) -> Usage {
+    serde_json::from_slice::<Metadata<'_>>(object)
+        .map(|metadata| metadata.counts())
+        .unwrap_or_default()
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Metadata<'a> {
+    #[serde(alias = "prompt_token_count", default, deserialize_with = "count")]
+    prompt_token_count: Option<u64>,
+    #[serde(alias = "tool_use_prompt_token_count", default, deserialize_with = "count")]
+    tool_use_prompt_token_count: Option<u64>,
+    #[serde(alias = "candidates_token_count", default, deserialize_with = "count")]
+    candidates_token_count: Option<u64>,
+    #[serde(alias = "thoughts_token_count", default, deserialize_with = "count")]
+    thoughts_token_count: Option<u64>,
+    #[serde(alias = "cached_content_token_count", default, deserialize_with = "count")]
+    cached_content_token_count: Option<u64>,
+    #[serde(alias = "total_token_count", default, deserialize_with = "count")]
+    total_token_count: Option<u64>,
+    #[serde(borrow, alias = "prompt_tokens_details")]
+    prompt_tokens_details: Option<Vec<ModalityCount<'a>>>,
+    #[serde(borrow, alias = "candidates_tokens_details")]
+    candidates_tokens_details: Option<Vec<ModalityCount<'a>>>,
+    #[serde(borrow, alias = "service_tier")]
+    service_tier: Option<Word<'a>>,
+    #[serde(borrow, alias = "traffic_type")]
+    traffic_type: Option<Word<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ModalityCount<'a> {
+    #[serde(borrow)]
+    modality: Option<Word<'a>>,
+    #[serde(alias = "token_count", default, deserialize_with = "count")]
+    token_count: Option<u64>,
+}
+
+/// A count; what is not one says nothing, so that an odd number never costs the answer.
+fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    struct CountVisitor;
+    impl Visitor<'_> for CountVisitor {
+        type Value = Option<u64>;
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("a number of tokens")
+        }
+        fn visit_u64<E: de::Error>(self, number: u64) -> Result<Option<u64>, E> {
+            Ok(Some(number))
+        }
+        fn visit_i64<E: de::Error>(self, _: i64) -> Result<Option<u64>, E> {
+            Ok(None)
+        }
+        fn visit_f64<E: de::Error>(self, _: f64) -> Result<Option<u64>, E> {
+            Ok(None)
+        }
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<Option<u64>, E> {
+            Ok(text.parse().ok())
+        }
+        fn visit_unit<E: de::Error>(self) -> Result<Option<u64>, E> {
+            Ok(None)
+        }
+    }
+    deserializer.deserialize_any(CountVisitor)
+}
+
+impl Metadata<'_> {
+    /// The counts, inclusive as everywhere in the gateway.
+    pub(super) fn counts(&self) -> Usage {
+        let prompt = sum(self.prompt_token_count, self.tool_use_prompt_token_count);
+        let answer = sum(self.candidates_token_count, self.thoughts_token_count);
+        if prompt.is_none() && answer.is_none() && self.total_token_count.is_none() {
+            return Usage::default();
+        }
+        let rest =
+            self.total_token_count.map(|total| total.saturating_sub(prompt.unwrap_or_default()));
+        Usage {
+            prompt,
+            completion: answer.or(rest),
+            cached: Some(self.cached_content_token_count.unwrap_or(0)),
+            reasoning: Some(self.thoughts_token_count.unwrap_or(0)),
+            audio_prompt: audio(self.prompt_tokens_details.as_deref()),
+            audio_completion: audio(self.candidates_tokens_details.as_deref()),
+            ..Usage::default()
+        }
+    }
+
+    /// The tier that served the request, in OpenAI's words.
+    pub(super) fn tier(&self) -> Option<Cow<'static, str>> {
+        let word = match (&self.service_tier, &self.traffic_type) {
+            (Some(Word::Text(word)), _) | (None, Some(Word::Text(word))) => word.to_lowercase(),
+            _ => return None,
+        };
+        Some(Cow::Borrowed(match word.trim_start_matches("on_demand_") {
+            "standard" => "default",
+            "flex" => "flex",
+            "priority" => "priority",
+            _ => return None,
+        }))
+    }
+}
+
+fn sum(first: Option<u64>, second: Option<u64>) -> Option<u64> {
+    match (first, second) {
+        (None, None) => None,
+        (first, second) => Some(first.unwrap_or(0).saturating_add(second.unwrap_or(0))),
+    }
+}
+
+/// Tokens of modality AUDIO (4 in numeric encoding).
+fn audio(details: Option<&[ModalityCount<'_>]>) -> Option<u64> {
+    let counts = details?
+        .iter()
+        .filter(|detail| detail.modality.as_ref().is_some_and(|modality| modality.is("AUDIO", 4)));
+    let total = counts.filter_map(|detail| detail.token_count).fold(0_u64, u64::saturating_add);
+    (total > 0).then_some(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_inclusive() {
+        let usage = usage(
+            br#"{"promptTokenCount":100,"toolUsePromptTokenCount":7,"candidatesTokenCount":20,
+            "thoughtsTokenCount":30,"cachedContentTokenCount":64,"totalTokenCount":157,
+            "promptTokensDetails":[{"modality":"TEXT","tokenCount":90},{"modality":"AUDIO","tokenCount":10}]}"#,
+        );
+        assert_eq!(usage.prompt, Some(107));
+        assert_eq!(usage.completion, Some(50));
+        assert_eq!(usage.cached, Some(64));
+        assert_eq!(usage.reasoning, Some(30));
+        assert_eq!(usage.audio_prompt, Some(10));
+        assert_eq!(usage.audio_completion, None);
+    }
+
+    #[test]
+    fn absent_answer_count_follows_from_the_total() {
+        let blocked = usage(br#"{"promptTokenCount":9,"totalTokenCount":9}"#);
+        assert_eq!((blocked.prompt, blocked.completion), (Some(9), Some(0)));
+        let thinking = usage(br#"{"prompt_token_count":9,"thoughts_token_count":4}"#);
+        assert_eq!((thinking.prompt, thinking.completion), (Some(9), Some(4)));
+    }
+
+    #[test]
+    fn no_counts_say_nothing() {
+        assert_eq!(usage(br#"{"trafficType":"ON_DEMAND"}"#), Usage::default());
+        assert_eq!(usage(b"nonsense"), Usage::default());
+    }
+
+    #[test]
+    fn odd_counts_do_not_cost_the_rest() {
+        let usage = usage(
+            br#"{"promptTokenCount":"12","candidatesTokenCount":-1,"thoughtsTokenCount":null,
+            "totalTokenCount":20,"cachedContentTokenCount":1.5}"#,
+        );
+        assert_eq!((usage.prompt, usage.completion, usage.cached), (Some(12), Some(8), Some(0)));
+    }
+
+    #[test]
+    fn numeric_modality_is_read() {
+        let usage = usage(
+            br#"{"promptTokenCount":5,"promptTokensDetails":[{"modality":4,"tokenCount":5}]}"#,
+        );
+        assert_eq!(usage.audio_prompt, Some(5));
+    }
+}

@@ -1,0 +1,132 @@
+//! The content of a message: a string, or a list of typed parts.
+//!
+//! A part of an unknown type is refused, because leaving it out would change the question.
+
+use super::media;
+use crate::chat::Part;
+use crate::chat::message::Media;
+use crate::chat::tool::CacheControl;
+use crate::formats::FormatError;
+use crate::formats::openai_chat::tree::{Fields, Node, Path};
+use std::borrow::Cow;
+
+/// Reads `content`; an absent one is empty.
+pub(super) fn read<'a>(
+    node: Option<Node<'a>>,
+    path: Path<'_>,
+) -> Result<Vec<Part<'a>>, FormatError> {
+    match node {
+        None => Ok(Vec::new()),
+        Some(Node::Text(text)) => Ok(vec![Part::Text { text, cache: None }]),
+        Some(Node::Array(items)) => {
+            items.into_iter().enumerate().map(|(at, item)| part(item, path.index(at))).collect()
+        }
+        Some(_) => Err(path.fault("must be a string or an array of parts")),
+    }
+}
+
+fn part<'a>(node: Node<'a>, path: Path<'_>) -> Result<Part<'a>, FormatError> {
+    if let Node::Text(text) = node {
+        return Ok(Part::Text { text, cache: None });
+    }
+    let mut fields = Fields::new(node, path)?;
+    let kind = fields.required_text("type")?;
+    let cache = cache_control(&mut fields)?;
+    match kind.as_ref() {
+        "text" => Ok(Part::Text { text: fields.required_text("text")?, cache }),
+        "image_url" => image(&mut fields, cache),
+        "input_audio" => audio(&mut fields),
+        "file" => file(&mut fields, cache),
+        "video_url" => video(&mut fields),
+        "refusal" => Ok(Part::Refusal { text: fields.required_text("refusal")? }),
+        _ => Err(fields.fault(
+            "type",
+            "must be one of text, image_url, input_audio, file, video_url, refusal",
+        )),
+    }
+}
+
+/// The address of an image or video: `{"url": …}`, or the bare string some clients send.
+fn address<'a>(
+    fields: &mut Fields<'a, '_>,
+    key: &str,
+) -> Result<(Media<'a>, Option<Cow<'a, str>>), FormatError> {
+    let parent = fields.path;
+    let here = parent.key(key);
+    let (url, detail, place) = match fields.take(key) {
+        None => return Err(here.fault("is missing")),
+        Some(Node::Text(url)) => (url, None, here),
+        Some(node) => {
+            let mut object = Fields::new(node, here)?;
+            (object.required_text("url")?, object.text("detail")?, here.key("url"))
+        }
+    };
+    let source = media::locate(url)
+        .ok_or_else(|| place.fault("must be a data: URI or an http(s) address"))?;
+    Ok((source, detail))
+}
+
+fn image<'a>(
+    fields: &mut Fields<'a, '_>,
+    cache: Option<CacheControl>,
+) -> Result<Part<'a>, FormatError> {
+    let (source, detail) = address(fields, "image_url")?;
+    Ok(Part::Image { source, detail, cache })
+}
+
+fn video<'a>(fields: &mut Fields<'a, '_>) -> Result<Part<'a>, FormatError> {
+    let (source, _) = address(fields, "video_url")?;
+    Ok(Part::Video { source })
+}
+
+fn audio<'a>(fields: &mut Fields<'a, '_>) -> Result<Part<'a>, FormatError> {
+    let parent = fields.path;
+    let Some(node) = fields.take("input_audio") else {
+        return Err(fields.fault("input_audio", "is missing"));
+    };
+    let mut object = Fields::new(node, parent.key("input_audio"))?;
+    Ok(Part::Audio { data: object.required_name("data")?, format: object.required_name("format")? })
+}
+
+fn file<'a>(
+    fields: &mut Fields<'a, '_>,
+    cache: Option<CacheControl>,
+) -> Result<Part<'a>, FormatError> {
+    let parent = fields.path;
+    let Some(node) = fields.take("file") else { return Err(fields.fault("file", "is missing")) };
+    let mut object = Fields::new(node, parent.key("file"))?;
+    let filename = object.text("filename")?;
+    let source = match (object.text("file_data")?, object.text("file_id")?) {
+        (Some(data), _) => file_data(data).ok_or_else(|| {
+            object.fault("file_data", "must be a data: URI, an address, or base64 of a PDF")
+        })?,
+        (None, Some(id)) => Media::FileId(id),
+        (None, None) => return Err(object.fault("file_data", "is missing")),
+    };
+    Ok(Part::File { source, filename, cache })
+}
+
+fn file_data(data: Cow<'_, str>) -> Option<Media<'_>> {
+    let located = media::locate(data.clone());
+    located.or_else(|| media::bare_base64(data))
+}
+
+/// Reads a prompt-cache breakpoint: Anthropic's `cache_control`, which OpenRouter also takes in
+/// OpenAI's format, or OpenAI's own `prompt_cache_breakpoint`.
+pub(super) fn cache_control(
+    fields: &mut Fields<'_, '_>,
+) -> Result<Option<CacheControl>, FormatError> {
+    let openai = fields.take("prompt_cache_breakpoint").map(|_| CacheControl::Default);
+    let parent = fields.path;
+    let Some(node) = fields.take("cache_control") else { return Ok(openai) };
+    let mut object = Fields::new(node, parent.key("cache_control"))?;
+    if object.required_text("type")? != "ephemeral" {
+        return Err(object.fault("type", "must be `ephemeral`"));
+    }
+    match object.text("ttl")?.as_deref() {
+        None => Ok(Some(CacheControl::Default)),
+        Some("5m") => Ok(Some(CacheControl::FiveMinutes)),
+        Some("1h") => Ok(Some(CacheControl::OneHour)),
+        Some(_) => Err(object.fault("ttl", "must be `5m` or `1h`")),
+    }
+}

@@ -1,0 +1,366 @@
+//! A borrowed JSON tree, and typed access to it with the path of every complaint.
+//!
+//! Request, answer and stream chunks of OpenAI's format are all read through it, in one pass over
+//! the bytes: text without escapes stays where it is, and the few members that have to survive as
+//! written (schemas, tool arguments) are kept as raw text. `null` and an absent member are the
+//! same thing everywhere; of a repeated key the last one counts.
+
+use crate::formats::FormatError;
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt;
+
+/// Members whose value is kept as text.
+const RAW_KEYS: [&str; 4] = ["parameters", "schema", "arguments", "web_search_options"];
+
+/// A JSON value.
+#[derive(Debug, Default)]
+pub(super) enum Node<'a> {
+    #[default]
+    Null,
+    Bool(bool),
+    Integer(i64),
+    /// An integer above `i64::MAX`.
+    Unsigned(u64),
+    Float(f64),
+    Text(Cow<'a, str>),
+    Array(Vec<Node<'a>>),
+    Object(Vec<(Cow<'a, str>, Node<'a>)>),
+    /// The value of one of [`RAW_KEYS`].
+    Raw(&'a RawValue),
+}
+
+impl<'a> Node<'a> {
+    /// Reads a whole JSON text.
+    pub(super) fn parse(json: &'a [u8]) -> Result<Self, serde_json::Error> {
+        let mut reader = serde_json::Deserializer::from_slice(json);
+        let node = NodeSeed.deserialize(&mut reader)?;
+        reader.end()?;
+        Ok(node)
+    }
+
+    /// The member `key` of an object, unless it is null.
+    pub(super) fn get(&self, key: &str) -> Option<&Self> {
+        let Self::Object(members) = self else { return None };
+        let (_, value) = members.iter().rev().find(|(name, _)| name == key)?;
+        (!value.is_null()).then_some(value)
+    }
+
+    /// Takes the member `key` out of an object, unless it is null.
+    pub(super) fn take(&mut self, key: &str) -> Option<Self> {
+        let Self::Object(members) = self else { return None };
+        let (_, value) = members.iter_mut().rev().find(|(name, _)| name == key)?;
+        let taken = std::mem::take(value);
+        (!taken.is_null()).then_some(taken)
+    }
+
+    pub(super) fn is_null(&self) -> bool {
+        match self {
+            Self::Null => true,
+            Self::Raw(raw) => raw.get() == "null",
+            _ => false,
+        }
+    }
+
+    /// The text of a string.
+    pub(super) fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The text of a string, owned by the caller.
+    pub(super) fn into_text(self) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The elements of an array; of anything else none.
+    pub(super) fn into_items(self) -> Vec<Self> {
+        match self {
+            Self::Array(items) => items,
+            _ => Vec::new(),
+        }
+    }
+
+    /// A count: a whole number that is not negative, however it is written.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "checked to be whole and below 2^53"
+    )]
+    pub(super) fn as_count(&self) -> Option<u64> {
+        match *self {
+            Self::Integer(number) => u64::try_from(number).ok(),
+            Self::Unsigned(number) => Some(number),
+            Self::Float(number) if number.fract() == 0.0 && (0.0..9e15).contains(&number) => {
+                Some(number as u64)
+            }
+            _ => None,
+        }
+    }
+
+    /// JSON text of a tool call's arguments: a string holds it, an object is it.
+    pub(super) fn into_json_text(self) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Raw(raw) if raw.get().starts_with('"') => {
+                match Node::parse(raw.get().as_bytes()) {
+                    Ok(Self::Text(text)) => Some(text),
+                    _ => None,
+                }
+            }
+            Self::Raw(raw) if raw.get() != "null" => Some(Cow::Borrowed(raw.get())),
+            _ => None,
+        }
+    }
+}
+
+struct NodeSeed;
+
+impl<'de> DeserializeSeed<'de> for NodeSeed {
+    type Value = Node<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Node<'de>, D::Error> {
+        reader.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for NodeSeed {
+    type Value = Node<'de>;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Node<'de>, E> {
+        Ok(Node::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Node<'de>, E> {
+        Ok(Node::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Node<'de>, E> {
+        Ok(Node::Integer(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Node<'de>, E> {
+        Ok(i64::try_from(value).map_or(Node::Unsigned(value), Node::Integer))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Node<'de>, E> {
+        Ok(Node::Float(value))
+    }
+
+    fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Node<'de>, E> {
+        Ok(Node::Text(Cow::Borrowed(value)))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Node<'de>, E> {
+        Ok(Node::Text(Cow::Owned(value.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut reader: A) -> Result<Node<'de>, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = reader.next_element_seed(Self)? {
+            items.push(item);
+        }
+        Ok(Node::Array(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut reader: A) -> Result<Node<'de>, A::Error> {
+        let mut members = Vec::new();
+        while let Some(key) = reader.next_key_seed(Self)? {
+            let key = key.into_text().ok_or_else(|| A::Error::custom("a key is not a string"))?;
+            let value = if RAW_KEYS.contains(&key.as_ref()) {
+                Node::Raw(reader.next_value()?)
+            } else {
+                reader.next_value_seed(Self)?
+            };
+            members.push((key, value));
+        }
+        Ok(Node::Object(members))
+    }
+}
+
+/// Where in the document a value stands; written out only for a complaint.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Path<'p> {
+    /// The document.
+    Root,
+    /// A member of an object.
+    Key(&'p Path<'p>, &'p str),
+    /// An element of an array.
+    Index(&'p Path<'p>, usize),
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => Ok(()),
+            Self::Key(Self::Root, key) => out.write_str(key),
+            Self::Key(parent, key) => write!(out, "{parent}.{key}"),
+            Self::Index(parent, index) => write!(out, "{parent}[{index}]"),
+        }
+    }
+}
+
+impl<'p> Path<'p> {
+    /// The path of a member.
+    pub(super) fn key(&'p self, key: &'p str) -> Path<'p> {
+        Path::Key(self, key)
+    }
+
+    /// The path of an element.
+    pub(super) fn index(&'p self, index: usize) -> Path<'p> {
+        Path::Index(self, index)
+    }
+
+    /// A complaint about the value here: `messages[0].role is missing`.
+    pub(super) fn fault(&self, complaint: &str) -> FormatError {
+        let path = self.to_string();
+        if path.is_empty() {
+            return FormatError::whole(format!("the request body {complaint}"));
+        }
+        let message = format!("`{path}` {complaint}");
+        FormatError::field(path, message)
+    }
+}
+
+/// An object being read: each `take` removes a member, so that what is left is unknown.
+#[derive(Debug)]
+pub(super) struct Fields<'a, 'p> {
+    node: Node<'a>,
+    /// Where the object stands.
+    pub(super) path: Path<'p>,
+}
+
+impl<'a, 'p> Fields<'a, 'p> {
+    /// Expects an object.
+    pub(super) fn new(node: Node<'a>, path: Path<'p>) -> Result<Self, FormatError> {
+        match node {
+            Node::Object(_) => Ok(Self { node, path }),
+            _ => Err(path.fault("must be an object")),
+        }
+    }
+
+    /// A member of any type.
+    pub(super) fn take(&mut self, key: &str) -> Option<Node<'a>> {
+        self.node.take(key)
+    }
+
+    /// A complaint about a member.
+    pub(super) fn fault(&self, key: &str, complaint: &str) -> FormatError {
+        self.path.key(key).fault(complaint)
+    }
+
+    /// A string.
+    pub(super) fn text(&mut self, key: &str) -> Result<Option<Cow<'a, str>>, FormatError> {
+        match self.take(key) {
+            None => Ok(None),
+            Some(Node::Text(text)) => Ok(Some(text)),
+            Some(_) => Err(self.fault(key, "must be a string")),
+        }
+    }
+
+    /// A string that has to be there.
+    pub(super) fn required_text(&mut self, key: &str) -> Result<Cow<'a, str>, FormatError> {
+        self.text(key)?.ok_or_else(|| self.fault(key, "is missing"))
+    }
+
+    /// A string that has to be there and to hold something.
+    pub(super) fn required_name(&mut self, key: &str) -> Result<Cow<'a, str>, FormatError> {
+        let text = self.required_text(key)?;
+        if text.is_empty() {
+            return Err(self.fault(key, "must not be empty"));
+        }
+        Ok(text)
+    }
+
+    /// True or false.
+    pub(super) fn boolean(&mut self, key: &str) -> Result<Option<bool>, FormatError> {
+        match self.take(key) {
+            None => Ok(None),
+            Some(Node::Bool(value)) => Ok(Some(value)),
+            Some(_) => Err(self.fault(key, "must be true or false")),
+        }
+    }
+
+    /// A whole number from `least` to `most`.
+    pub(super) fn count(
+        &mut self,
+        key: &str,
+        least: u64,
+        most: u64,
+    ) -> Result<Option<u64>, FormatError> {
+        let Some(node) = self.take(key) else { return Ok(None) };
+        match node.as_count() {
+            Some(count) if (least..=most).contains(&count) => Ok(Some(count)),
+            _ if most == u64::MAX => {
+                Err(self.fault(key, &format!("must be a whole number of at least {least}")))
+            }
+            _ => Err(self.fault(key, &format!("must be a whole number from {least} to {most}"))),
+        }
+    }
+
+    /// A whole number of either sign.
+    pub(super) fn integer(&mut self, key: &str) -> Result<Option<i64>, FormatError> {
+        match self.take(key) {
+            None => Ok(None),
+            Some(Node::Integer(number)) => Ok(Some(number)),
+            Some(node) => match node.as_count().map(i64::try_from) {
+                Some(Ok(number)) => Ok(Some(number)),
+                _ => Err(self.fault(key, "must be a whole number of 64 bits")),
+            },
+        }
+    }
+
+    /// A number from `least` to `most`.
+    pub(super) fn number(
+        &mut self,
+        key: &str,
+        least: f64,
+        most: f64,
+    ) -> Result<Option<f64>, FormatError> {
+        #[expect(clippy::cast_precision_loss, reason = "sampling settings are small")]
+        let number = match self.take(key) {
+            None => return Ok(None),
+            Some(Node::Float(number)) => number,
+            Some(Node::Integer(number)) => number as f64,
+            Some(_) => return Err(self.fault(key, "must be a number")),
+        };
+        if (least..=most).contains(&number) {
+            return Ok(Some(number));
+        }
+        Err(self.fault(key, &format!("must be a number from {least} to {most}")))
+    }
+
+    /// An array.
+    pub(super) fn array(&mut self, key: &str) -> Result<Option<Vec<Node<'a>>>, FormatError> {
+        match self.take(key) {
+            None => Ok(None),
+            Some(Node::Array(items)) => Ok(Some(items)),
+            Some(_) => Err(self.fault(key, "must be an array")),
+        }
+    }
+
+    /// One of [`RAW_KEYS`] as text; it has to be an object.
+    pub(super) fn raw_object(&mut self, key: &str) -> Result<Option<&'a RawValue>, FormatError> {
+        match self.take(key) {
+            None => Ok(None),
+            Some(Node::Raw(raw)) if raw.get().starts_with('{') => Ok(Some(raw)),
+            Some(_) => Err(self.fault(key, "must be an object")),
+        }
+    }
+
+    /// Names of the members nobody took.
+    pub(super) fn rest(self) -> Vec<Cow<'a, str>> {
+        let Node::Object(members) = self.node else { return Vec::new() };
+        members.into_iter().filter(|(_, value)| !value.is_null()).map(|(key, _)| key).collect()
+    }
+}

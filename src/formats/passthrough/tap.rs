@@ -1,0 +1,221 @@
+//! The passive reader of a stream that passes through.
+//!
+//! Used by the translator when client and provider speak the same format. Ordinary pieces of text
+//! are recognised by a few substring searches and only counted; everything else goes to the
+//! format's decoder, so that usage, finish, errors and the end mean what they mean in a translated
+//! stream. An event that is not understood passes: only errors and the missing end stop a stream.
+
+use super::{native, openai};
+use crate::chat::Event;
+use crate::formats::translator::output::Output;
+use crate::formats::{
+    AnswerLabel, ApiFormat, Observed, StreamDecoder, StreamFault, anthropic, gemini, observe,
+    openai_chat,
+};
+use crate::sse;
+use bytes::{Bytes, BytesMut};
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// Reads one stream.
+pub(in crate::formats) struct Tap {
+    format: Format,
+    decoder: Box<dyn StreamDecoder>,
+}
+
+/// What differs by format: which events are ordinary, and what is written over.
+enum Format {
+    OpenAi(openai::Relabel),
+    Anthropic(native::Model),
+    Gemini(native::Model),
+}
+
+/// How an event is to be read.
+pub(in crate::formats) enum Reading {
+    /// Only content, of so many bytes.
+    Content(usize),
+    /// By the decoder.
+    Whole,
+}
+
+impl Tap {
+    /// A tap for one answer.
+    pub(in crate::formats) fn new(format: ApiFormat, label: &AnswerLabel) -> Self {
+        let model = || native::Model::new(label.model.as_deref());
+        match format {
+            ApiFormat::OpenAiChat => Self {
+                format: Format::OpenAi(openai::Relabel::new(label)),
+                decoder: Box::new(openai_chat::stream::Decoder::new()),
+            },
+            ApiFormat::Anthropic => Self {
+                format: Format::Anthropic(model()),
+                decoder: Box::new(anthropic::stream::Decoder::new()),
+            },
+            ApiFormat::Gemini => Self {
+                format: Format::Gemini(model()),
+                decoder: Box::new(gemini::stream::Decoder::default()),
+            },
+        }
+    }
+
+    /// Reads a server-sent event and forwards what the client gets of it.
+    pub(in crate::formats) fn frame(
+        &mut self,
+        frame: &Bytes,
+        observed: &mut Observed,
+        out: &mut Output,
+    ) -> Result<(), StreamFault> {
+        if let Some(place) = single_line(frame) {
+            return self.event(Piece { frame, data: place, name: None }, observed, out);
+        }
+        let Some(event) = sse::parse(frame) else {
+            if !observed.ended {
+                out.forward(frame);
+            }
+            return Ok(());
+        };
+        let name = event.name.as_deref();
+        match event.data {
+            Cow::Borrowed(data) => {
+                let place = place_in(frame, data);
+                self.event(Piece { frame, data: place, name }, observed, out)
+            }
+            Cow::Owned(data) => {
+                let joined = rewritten(name, &data);
+                let Some(event) = sse::parse(&joined) else { return Ok(()) };
+                let place = place_in(&joined, &event.data);
+                self.event(Piece { frame: &joined, data: place, name }, observed, out)
+            }
+        }
+    }
+
+    /// Reads an element of a JSON array and forwards what the client gets of it.
+    pub(in crate::formats) fn element(
+        &mut self,
+        element: &Bytes,
+        observed: &mut Observed,
+        out: &mut Output,
+    ) -> Result<(), StreamFault> {
+        let piece = Piece { frame: element, data: 0..element.len(), name: None };
+        self.event(piece, observed, out)
+    }
+
+    fn event(
+        &mut self,
+        piece: Piece<'_>,
+        observed: &mut Observed,
+        out: &mut Output,
+    ) -> Result<(), StreamFault> {
+        if observed.ended {
+            return Ok(());
+        }
+        let data = piece.data();
+        let reading = match &mut self.format {
+            _ if !observed.saw_content || piece.name == Some("error") => Reading::Whole,
+            Format::OpenAi(_) => openai::reading(data),
+            Format::Anthropic(_) => native::anthropic_reading(data),
+            Format::Gemini(_) => Reading::Whole,
+        };
+        match reading {
+            Reading::Content(bytes) => observe::content(observed, bytes),
+            Reading::Whole => {
+                let mut sink = |event: Event<'_>| observe::event(observed, &event);
+                match self.decoder.event(piece.name, data, &mut sink) {
+                    Ok(()) | Err(StreamFault::Malformed(_)) => {}
+                    Err(fault) => return Err(fault),
+                }
+            }
+        }
+        match &mut self.format {
+            Format::OpenAi(relabel) => relabel.forward(&piece, out),
+            Format::Anthropic(model) => model.forward(&piece, &["message", "model"], out),
+            Format::Gemini(model) => model.forward(&piece, &["modelVersion"], out),
+        }
+        Ok(())
+    }
+
+    /// The provider closed the stream: `tail` is what follows the last whole event.
+    pub(in crate::formats) fn finish(
+        &mut self,
+        tail: Option<&Bytes>,
+        observed: &mut Observed,
+        out: &mut Output,
+    ) -> Result<(), StreamFault> {
+        if let Some(tail) = tail {
+            self.tail(tail, observed, out)?;
+        }
+        let told = observed.ended;
+        self.decoder.finish(&mut |event| observe::event(observed, &event))?;
+        observed.ended = true;
+        if !told && matches!(self.format, Format::OpenAi(_)) {
+            out.buffer().extend_from_slice(sse::DONE);
+        }
+        Ok(())
+    }
+
+    /// An event without its blank line counts if it is whole; a torn one is dropped.
+    fn tail(
+        &mut self,
+        tail: &Bytes,
+        observed: &mut Observed,
+        out: &mut Output,
+    ) -> Result<(), StreamFault> {
+        let Some(event) = sse::parse(tail) else {
+            return match tail.trim_ascii().first() {
+                // An error that a provider sends as plain JSON although a stream was promised.
+                Some(b'{') => {
+                    self.decoder.event(None, tail, &mut |event| observe::event(observed, &event))
+                }
+                _ => Ok(out.forward(tail)),
+            };
+        };
+        let done = event.data.trim_ascii() == b"[DONE]";
+        if !done && serde_json::from_slice::<serde::de::IgnoredAny>(&event.data).is_err() {
+            return Ok(());
+        }
+        self.frame(tail, observed, out)?;
+        if matches!(self.format, Format::OpenAi(_)) {
+            let ending: &[u8] = if tail.ends_with(b"\n") { b"\n" } else { b"\n\n" };
+            out.buffer().extend_from_slice(ending);
+        }
+        Ok(())
+    }
+}
+
+/// An event and where its data lies.
+pub(in crate::formats) struct Piece<'f> {
+    pub(in crate::formats) frame: &'f Bytes,
+    pub(in crate::formats) data: Range<usize>,
+    pub(in crate::formats) name: Option<&'f str>,
+}
+
+impl Piece<'_> {
+    /// The event's data.
+    pub(in crate::formats) fn data(&self) -> &[u8] {
+        self.frame.get(self.data.clone()).unwrap_or_default()
+    }
+}
+
+/// The data of a frame that is one `data:` line and its blank line, as almost all are.
+fn single_line(frame: &[u8]) -> Option<Range<usize>> {
+    let rest = frame.strip_prefix(b"data:")?;
+    let start = if rest.first() == Some(&b' ') { 6 } else { 5 };
+    let end = start + memchr::memchr2(b'\n', b'\r', frame.get(start..)?)?;
+    let only_breaks = frame.get(end..)?.iter().all(|byte| matches!(byte, b'\n' | b'\r'));
+    only_breaks.then_some(start..end)
+}
+
+fn place_in(frame: &[u8], part: &[u8]) -> Range<usize> {
+    let start = part.as_ptr().addr().saturating_sub(frame.as_ptr().addr());
+    start..start.saturating_add(part.len())
+}
+
+/// Data of several lines on a single one.
+fn rewritten(name: Option<&str>, data: &[u8]) -> Bytes {
+    let mut frame = BytesMut::with_capacity(data.len() + 32);
+    match name {
+        Some(name) => sse::write_event(&mut frame, name, data),
+        None => sse::write_data(&mut frame, data),
+    }
+    frame.freeze()
+}

@@ -1,0 +1,86 @@
+//! Reads token counts from a provider's answer without reading anything else.
+//!
+//! For answers that are relayed untouched: the raw provider proxy gives every event, or the whole
+//! body, and takes the counts at the end.
+
+use super::{ApiFormat, anthropic, gemini, openai_chat};
+use crate::chat::Usage;
+use crate::json::{find, find_path};
+
+/// A reader for one answer.
+#[derive(Debug)]
+pub struct UsageReader {
+    format: ApiFormat,
+    usage: Usage,
+    /// Anthropic spreads its counts over events, and they mean something only together.
+    counts: anthropic::usage::Counts,
+}
+
+impl UsageReader {
+    /// A reader for answers of a format.
+    pub fn new(format: ApiFormat) -> Self {
+        Self { format, usage: Usage::default(), counts: anthropic::usage::Counts::default() }
+    }
+
+    /// Reads an event's data, or a whole body; anything without counts is skipped.
+    pub fn read(&mut self, json: &[u8]) {
+        let at = match self.format {
+            ApiFormat::OpenAiChat => find(json, "usage"),
+            ApiFormat::Anthropic => {
+                find(json, "usage").or_else(|| find_path(json, &["message", "usage"]))
+            }
+            ApiFormat::Gemini => find(json, "usageMetadata"),
+        };
+        let Some(counts) = at.and_then(|range| json.get(range)) else { return };
+        match self.format {
+            ApiFormat::OpenAiChat => self.usage.merge(&openai_chat::usage_of(counts)),
+            ApiFormat::Gemini => self.usage.merge(&gemini::usage::usage(counts)),
+            ApiFormat::Anthropic => {
+                if let Ok(counts) = serde_json::from_slice(counts) {
+                    self.counts.merge(counts);
+                    self.usage = self.counts.usage();
+                }
+            }
+        }
+    }
+
+    /// The counts read so far.
+    pub fn usage(&self) -> Usage {
+        self.usage
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_format() {
+        let cases: &[(ApiFormat, &[&str], (u64, u64))] = &[
+            (
+                ApiFormat::OpenAiChat,
+                &[r#"{"usage":null}"#, r#"{"usage":{"prompt_tokens":7,"completion_tokens":3}}"#],
+                (7, 3),
+            ),
+            (
+                ApiFormat::Anthropic,
+                &[
+                    r#"{"message":{"usage":{"input_tokens":5,"cache_read_input_tokens":2,"output_tokens":1}}}"#,
+                    r#"{"usage":{"output_tokens":9}}"#,
+                ],
+                (7, 9),
+            ),
+            (
+                ApiFormat::Gemini,
+                &[r#"{"usageMetadata":{"promptTokenCount":4,"candidatesTokenCount":6}}"#],
+                (4, 6),
+            ),
+        ];
+        for (format, events, (prompt, completion)) in cases {
+            let mut reader = UsageReader::new(*format);
+            events.iter().for_each(|event| reader.read(event.as_bytes()));
+            let usage = reader.usage();
+            assert_eq!((usage.prompt, usage.completion), (Some(*prompt), Some(*completion)));
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Every provider that speaks OpenAI's chat format; they differ by configuration only.
+
+use super::{UpstreamCall, Vendor, secret_value};
+use crate::formats::ApiFormat;
+use crate::secret::Secret;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+/// Speaks `POST {base}/chat/completions` with a bearer token.
+#[derive(Debug, Clone, Copy)]
+pub struct OpenAiCompatible;
+
+impl Vendor for OpenAiCompatible {
+    fn format(&self) -> ApiFormat {
+        ApiFormat::OpenAiChat
+    }
+
+    fn path(&self, call: UpstreamCall, _model: &str) -> Option<String> {
+        match call {
+            UpstreamCall::Chat | UpstreamCall::ChatStream => Some("/chat/completions".into()),
+            UpstreamCall::Embeddings => Some("/embeddings".into()),
+            UpstreamCall::ChatArray | UpstreamCall::CountTokens => None,
+        }
+    }
+
+    fn credential(&self, secret: &Secret) -> Option<(HeaderName, HeaderValue)> {
+        Some((AUTHORIZATION, secret_value(&format!("Bearer {}", secret.expose()))?))
+    }
+
+    fn headers(&self, _client: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
+        Vec::new()
+    }
+}

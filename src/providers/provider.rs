@@ -1,0 +1,163 @@
+//! One configured provider, ready to be called.
+//!
+//! Built once per configuration and shared by all requests of that generation. Its keys are
+//! header values marked sensitive; they leave this type only in a request to this provider.
+
+use super::Vendor;
+use crate::upstream::Upstream;
+use http::{HeaderName, HeaderValue};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// A provider of the configuration.
+pub struct Provider {
+    /// Its name in the configuration, in paths and in model prefixes.
+    pub slug: Arc<str>,
+    /// Its name in answers.
+    pub display_name: Arc<str>,
+    /// Other names a model prefix may use.
+    pub aliases: Vec<String>,
+    /// How to talk to it.
+    pub vendor: &'static dyn Vendor,
+    /// Where it listens.
+    pub upstream: Upstream,
+    /// `Host` of its requests.
+    pub authority: HeaderValue,
+    /// Path that every call begins with, without a trailing slash.
+    pub base_path: String,
+    /// Its keys.
+    pub keys: KeyPool,
+    /// Headers the operator adds to every request.
+    pub extra_headers: Vec<(HeaderName, HeaderValue)>,
+    /// How long to wait for what.
+    pub timeouts: Timeouts,
+    /// Whether closing the connection stops generation and billing.
+    pub honours_cancel: bool,
+}
+
+impl std::fmt::Debug for Provider {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Provider").field("slug", &self.slug).finish_non_exhaustive()
+    }
+}
+
+impl Provider {
+    /// Every name the provider goes by: slug, display name, aliases.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        [&*self.slug, &*self.display_name]
+            .into_iter()
+            .chain(self.aliases.iter().map(String::as_str))
+    }
+}
+
+/// The time limits of an upstream call.
+#[derive(Debug, Clone, Copy)]
+pub struct Timeouts {
+    /// Until the response header.
+    pub first_byte: Duration,
+    /// Until the first content event.
+    pub first_token: Duration,
+    /// Between two pieces of the answer.
+    pub idle: Duration,
+    /// For everything together.
+    pub total: Duration,
+}
+
+/// A provider's keys, used in turn by weight.
+#[derive(Debug, Default)]
+pub struct KeyPool {
+    keys: Vec<ProviderKey>,
+    turn: AtomicUsize,
+}
+
+/// One key of a provider.
+#[derive(Debug)]
+pub struct ProviderKey {
+    /// Header that carries it.
+    pub name: HeaderName,
+    /// Header value that carries it; marked sensitive.
+    pub value: HeaderValue,
+    /// Share of the traffic relative to the other keys.
+    pub weight: usize,
+    /// Models it may be used for; `None` = all.
+    pub models: Option<Vec<String>>,
+}
+
+impl KeyPool {
+    /// A pool of these keys.
+    pub fn new(keys: Vec<ProviderKey>) -> Self {
+        Self { keys, turn: AtomicUsize::new(0) }
+    }
+
+    /// Whether the provider has no key, and is called without one.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// The next key for a model that is not among `tried`, with its position.
+    pub fn next(&self, model: &str, tried: &[usize]) -> Option<(usize, &ProviderKey)> {
+        let usable = |(index, key): &(usize, &ProviderKey)| {
+            let serves = |models: &Vec<String>| models.iter().any(|name| name == model);
+            !tried.contains(index) && key.models.as_ref().is_none_or(serves)
+        };
+        let candidates = || self.keys.iter().enumerate().filter(usable);
+        let total_weight: usize = candidates().map(|(_, key)| key.weight.max(1)).sum();
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let mut position = turn.checked_rem(total_weight)?;
+        for (index, key) in candidates() {
+            let weight = key.weight.max(1);
+            if position < weight {
+                return Some((index, key));
+            }
+            position -= weight;
+        }
+        None
+    }
+
+    /// The key at a position.
+    pub fn get(&self, index: usize) -> Option<&ProviderKey> {
+        self.keys.get(index)
+    }
+
+    /// Every secret as it appears in a header, to be taken out of what a provider echoes.
+    pub fn secrets(&self) -> impl Iterator<Item = &[u8]> {
+        self.keys.iter().map(|key| {
+            let value = key.value.as_bytes();
+            value.strip_prefix(b"Bearer ").unwrap_or(value)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(value: &'static str, weight: usize, models: Option<&[&str]>) -> ProviderKey {
+        ProviderKey {
+            name: HeaderName::from_static("x-api-key"),
+            value: HeaderValue::from_static(value),
+            weight,
+            models: models.map(|names| names.iter().map(ToString::to_string).collect()),
+        }
+    }
+
+    #[test]
+    fn keys_take_turns_by_weight() {
+        let pool = KeyPool::new(vec![key("a", 3, None), key("b", 1, None)]);
+        let mut counts = [0; 2];
+        for _ in 0..400 {
+            counts[pool.next("m", &[]).unwrap().0] += 1;
+        }
+        assert_eq!(counts, [300, 100]);
+    }
+
+    #[test]
+    fn tried_keys_and_foreign_models_are_passed_over() {
+        let pool = KeyPool::new(vec![key("a", 1, Some(&["x"])), key("b", 1, None)]);
+        assert_eq!(pool.next("y", &[]).unwrap().0, 1);
+        assert_eq!(pool.next("x", &[1]).unwrap().0, 0);
+        assert!(pool.next("y", &[1]).is_none());
+        assert!(KeyPool::default().next("x", &[]).is_none());
+    }
+}

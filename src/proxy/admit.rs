@@ -1,0 +1,318 @@
+//! Phase 1: who calls, what the body asks for, and where it may go.
+//!
+//! The caller is identified from the header alone, before a byte of the body is read. What comes
+//! out is everything the exchange needs; nothing after this phase looks at the request again.
+
+use super::downstream::Downstream;
+use super::exchange::Job;
+use super::operation::Operation;
+use super::settle::UsageGuard;
+use super::state::{Services, Snapshot};
+use crate::auth::{ApiKey, Credential, KeyKind};
+use crate::error::{GatewayError, Kind};
+use crate::formats::{ApiFormat, Framing};
+use crate::json::{Head, HeadError};
+use crate::providers::UpstreamCall;
+use crate::routing::{Candidate, Plan, RouteError};
+use bytes::Bytes;
+use http::HeaderMap;
+use std::sync::Arc;
+
+/// Most names a request may list in `models`.
+const MAX_MODELS: usize = 16;
+/// Longest text of a client that is kept in a record, in characters.
+const MAX_RECORDED_CHARS: usize = 256;
+
+/// A request that may be served.
+#[derive(Debug)]
+pub struct Admitted {
+    /// What is to be done.
+    pub job: Job,
+    /// The body as the client sent it.
+    pub body: Bytes,
+    /// Where its members are.
+    pub head: Head,
+    /// Who may serve it, in order.
+    pub plan: Plan,
+    /// How the model is named in the answer.
+    pub shown: ShownModel,
+    /// `gen-…`.
+    pub generation_id: Arc<str>,
+    /// Header fields of the client that a vendor may want.
+    pub client_headers: HeaderMap,
+    /// Whether the client asked for usage in an OpenAI stream.
+    pub wants_usage: bool,
+    /// Whether the client wants no reasoning text.
+    pub exclude_reasoning: bool,
+}
+
+/// How the model is named in the answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ShownModel {
+    /// As the client named it.
+    AsSent(Arc<str>),
+    /// By the canonical name of the candidate that answered.
+    Canonical,
+    /// In the provider's own words.
+    Untouched,
+}
+
+impl ShownModel {
+    /// The name to show; `None` leaves the provider's.
+    pub fn name(&self, candidate: &Candidate) -> Option<Arc<str>> {
+        match self {
+            Self::AsSent(name) => Some(Arc::clone(name)),
+            Self::Canonical => Some(Arc::clone(&candidate.canonical)),
+            Self::Untouched => None,
+        }
+    }
+}
+
+/// Who calls, from the header alone.
+pub fn identify(
+    services: &Services,
+    snapshot: &Snapshot,
+    headers: &HeaderMap,
+    query: Option<&str>,
+) -> Result<Arc<ApiKey>, GatewayError> {
+    let credential = Credential::find(headers, query)?;
+    let found = services.authenticator.identify(&snapshot.keys, credential.as_ref());
+    if found.is_err() {
+        let reason = if credential.is_some() { "invalid" } else { "missing" };
+        services.metrics.count_auth_failure(reason);
+    }
+    found
+}
+
+/// Refuses a management key where inference is asked for.
+pub fn require_regular(key: &ApiKey) -> Result<(), GatewayError> {
+    match key.kind {
+        KeyKind::Regular => Ok(()),
+        KeyKind::Management => Err(GatewayError::client(
+            Kind::PermissionDenied,
+            "a management key cannot be used for inference",
+        )),
+    }
+}
+
+/// Reads the body and decides what is to be done with it.
+pub async fn admit(
+    (snapshot, key): (&Snapshot, &ApiKey),
+    (client, guard): (&mut Downstream<'_>, &mut UsageGuard),
+    (operation, headers): (&Operation, &HeaderMap),
+) -> Result<Admitted, GatewayError> {
+    let settings = &snapshot.settings;
+    let body = client.read_body(settings.max_body_bytes, settings.body_timeout).await?;
+    guard.note_prompt_bytes(body.len());
+    let head = Head::scan(&body).map_err(bad_body)?;
+    let wishes = Wishes::read(operation, &body, &head)?;
+    record_wishes(guard, &wishes, headers);
+    let names: Vec<&str> = wishes.models.iter().map(AsRef::as_ref).collect();
+    let plan = snapshot.routing.plan(&names, wishes.home).map_err(|error| no_route(operation, &error))?;
+    let shown = shown_model(&snapshot.routing, &names, wishes.home);
+    Ok(Admitted {
+        plan: permitted(plan, key)?,
+        shown,
+        generation_id: guard.record().id.as_str().into(),
+        client_headers: vendor_headers(headers),
+        wants_usage: wishes.wants_usage,
+        exclude_reasoning: wishes.exclude_reasoning,
+        job: wishes.job,
+        body,
+        head,
+    })
+}
+
+/// What the path and the body ask for.
+struct Wishes {
+    job: Job,
+    models: Vec<String>,
+    home: Option<ApiFormat>,
+    wants_usage: bool,
+    exclude_reasoning: bool,
+    user: Option<String>,
+}
+
+impl Wishes {
+    fn read(operation: &Operation, body: &Bytes, head: &Head) -> Result<Self, GatewayError> {
+        let (job, home) = job(operation, body, head)?;
+        let models = match operation {
+            Operation::Gemini { model, .. } => vec![model.clone()],
+            _ => model_names(body, head)?,
+        };
+        let options = head.raw(body, "stream_options").unwrap_or_default();
+        let reasoning = head.raw(body, "reasoning").unwrap_or_default();
+        Ok(Self {
+            job,
+            models,
+            home,
+            wants_usage: is_true(options, "include_usage"),
+            exclude_reasoning: is_true(reasoning, "exclude"),
+            user: head.string(body, "user").map_err(bad_body)?.map(|user| shortened(&user)),
+        })
+    }
+}
+
+fn job(
+    operation: &Operation,
+    body: &Bytes,
+    head: &Head,
+) -> Result<(Job, Option<ApiFormat>), GatewayError> {
+    Ok(match operation {
+        Operation::Chat(client) => {
+            let stream = head.boolean(body, "stream").map_err(bad_body)?.unwrap_or(false);
+            require_messages(body, head)?;
+            let job = Job::Chat { client: *client, stream: stream.then_some(Framing::Sse) };
+            (job, (*client != ApiFormat::OpenAiChat).then_some(*client))
+        }
+        Operation::Gemini { call, .. } => {
+            let client = ApiFormat::Gemini;
+            let job = match call {
+                UpstreamCall::ChatStream => Job::Chat { client, stream: Some(Framing::Sse) },
+                UpstreamCall::ChatArray => Job::Chat { client, stream: Some(Framing::JsonArray) },
+                UpstreamCall::CountTokens => Job::CountTokens(client),
+                UpstreamCall::Chat | UpstreamCall::Embeddings => {
+                    Job::Chat { client, stream: None }
+                }
+            };
+            (job, Some(client))
+        }
+        Operation::CountTokens => {
+            require_messages(body, head)?;
+            (Job::CountTokens(ApiFormat::Anthropic), Some(ApiFormat::Anthropic))
+        }
+        Operation::Embeddings => (Job::Embeddings, None),
+        other => return Err(GatewayError::internal(format!("{} is no inference", other.name()))),
+    })
+}
+
+fn require_messages(body: &Bytes, head: &Head) -> Result<(), GatewayError> {
+    let problem = match head.raw(body, "messages") {
+        None | Some(b"null") => "missing required field: messages",
+        Some(raw) if !raw.starts_with(b"[") => "messages must be an array",
+        Some(_) => return Ok(()),
+    };
+    Err(GatewayError::client(Kind::InvalidRequest, problem).with_param("messages"))
+}
+
+/// `model` first, then `models`, without repetition.
+fn model_names(body: &Bytes, head: &Head) -> Result<Vec<String>, GatewayError> {
+    let mut names: Vec<String> = Vec::with_capacity(1);
+    if let Some(model) = head.string(body, "model").map_err(bad_body)? {
+        names.push(model.into_owned());
+    }
+    if let Some(raw) = head.raw(body, "models").filter(|raw| *raw != b"null") {
+        let listed: Vec<String> = serde_json::from_slice(raw).map_err(|_| {
+            GatewayError::client(Kind::InvalidRequest, "models must be an array of strings")
+                .with_param("models")
+        })?;
+        if listed.len() > MAX_MODELS {
+            let text = format!("models may list at most {MAX_MODELS} names");
+            return Err(GatewayError::client(Kind::InvalidRequest, text).with_param("models"));
+        }
+        for name in listed {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+    }
+    Ok(names)
+}
+
+fn is_true(object: &[u8], key: &str) -> bool {
+    let value = crate::json::find(object, key).and_then(|range| object.get(range));
+    value == Some(b"true".as_slice())
+}
+
+fn shown_model(
+    routing: &crate::routing::RoutingTable,
+    names: &[&str],
+    home: Option<ApiFormat>,
+) -> ShownModel {
+    match names {
+        [only] if !only.contains('/') && !routing.is_alias(only) => {
+            if home.is_some() { ShownModel::Untouched } else { ShownModel::AsSent((*only).into()) }
+        }
+        _ => ShownModel::Canonical,
+    }
+}
+
+/// The candidates the key may use; an error naming the first refusal if there is none.
+fn permitted(mut plan: Plan, key: &ApiKey) -> Result<Plan, GatewayError> {
+    let mut refusal = None;
+    plan.candidates.retain(|candidate| {
+        let refused = refusal_of(candidate, key);
+        let allowed = refused.is_none();
+        if refusal.is_none() {
+            refusal = refused;
+        }
+        allowed
+    });
+    match refusal {
+        Some(text) if plan.candidates.is_empty() => {
+            Err(GatewayError::client(Kind::PermissionDenied, text).with_param("model"))
+        }
+        _ => Ok(plan),
+    }
+}
+
+fn refusal_of(candidate: &Candidate, key: &ApiKey) -> Option<String> {
+    let provider = &candidate.provider;
+    if !key.allows_provider(provider.names()) {
+        return Some(format!("provider '{}' is not allowed for this API key", provider.slug));
+    }
+    if !key.allows_model(&candidate.canonical) {
+        return Some(format!("model '{}' is not allowed for this API key", candidate.canonical));
+    }
+    None
+}
+
+fn record_wishes(guard: &mut UsageGuard, wishes: &Wishes, headers: &HeaderMap) {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(shortened);
+    let referer = text("http-referer").or_else(|| text("referer"));
+    let app_title = text("x-title").or_else(|| text("x-openrouter-title"));
+    let record = guard.record_mut();
+    record.requested_model = wishes.models.first().map(|name| shortened(name)).unwrap_or_default();
+    record.streamed = matches!(wishes.job, Job::Chat { stream: Some(_), .. });
+    record.user.clone_from(&wishes.user);
+    record.referer = referer;
+    record.app_title = app_title;
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(MAX_RECORDED_CHARS).collect()
+}
+
+fn vendor_headers(headers: &HeaderMap) -> HeaderMap {
+    let mut kept = HeaderMap::new();
+    for name in ["anthropic-version", "anthropic-beta", "x-anthropic-beta"] {
+        for value in headers.get_all(name) {
+            kept.append(http::HeaderName::from_static(name), value.clone());
+        }
+    }
+    kept
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "this is a conversion for `map_err`")]
+fn bad_body(error: HeadError) -> GatewayError {
+    let mut converted = GatewayError::client(Kind::InvalidRequest, error.to_string());
+    if let Some(param) = error.param() {
+        converted.param = Some(param.to_owned().into());
+    }
+    converted
+}
+
+/// A model that leads nowhere, in the words of the surface: native APIs answer 404.
+fn no_route(operation: &Operation, error: &RouteError) -> GatewayError {
+    let native = matches!(
+        operation,
+        Operation::Gemini { .. } | Operation::Chat(ApiFormat::Anthropic) | Operation::CountTokens
+    );
+    let unknown = matches!(error, RouteError::Unknown(_));
+    let kind = if native && unknown { Kind::NotFound } else { Kind::InvalidRequest };
+    let mut converted = GatewayError::client(kind, error.to_string()).with_param("model");
+    if unknown {
+        converted.provider_code = Some("model_not_found".into());
+    }
+    converted
+}

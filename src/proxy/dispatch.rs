@@ -1,0 +1,250 @@
+//! Phase 2: one attempt. The request in the provider's format goes out over Pingora's connector,
+//! and the header of the answer comes back.
+//!
+//! Headers are built from an allow-list; nothing of the caller's header is copied but what the
+//! vendor asks for. The provider's key is added last.
+
+use crate::error::{GatewayError, Kind, Retry};
+use crate::providers::{Provider, ProviderKey};
+use bytes::{Bytes, BytesMut};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use pingora::connectors::http::Connector;
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::protocols::http::client::HttpSession;
+use pingora::upstreams::peer::{HttpPeer, Peer};
+use pingora::{BError, ErrorType};
+use std::time::Duration;
+
+/// Informational answers that are swallowed before the real one must come.
+const MAX_INFORMATIONAL: usize = 8;
+/// Fields and bytes of an answer's header that are accepted.
+const MAX_RESPONSE_FIELDS: usize = 100;
+const MAX_RESPONSE_HEADER_BYTES: usize = 64 * 1024;
+/// Pieces a body is written in, so that a large one does not block the stream's other users.
+const WRITE_PIECE_BYTES: usize = 64 * 1024;
+/// Bytes and time spent on reading an answer to its end, to keep the connection.
+const MAX_DRAIN_BYTES: usize = 64 * 1024;
+const MAX_DRAIN: Duration = Duration::from_millis(200);
+/// Largest error answer that is read.
+const MAX_ERROR_BYTES: usize = 64 * 1024;
+/// Time to read an error answer.
+const ERROR_READ_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A request ready to be sent to a provider.
+#[derive(Debug)]
+pub struct Outgoing<'a> {
+    /// To whom.
+    pub provider: &'a Provider,
+    /// With which key; `None` for a provider without keys.
+    pub key: Option<&'a ProviderKey>,
+    /// Path and query, base path included.
+    pub target: String,
+    /// Media type that is asked for.
+    pub accept: &'static str,
+    /// Headers the vendor wants.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// The body in pieces.
+    pub body: Vec<Bytes>,
+    /// Length of all pieces.
+    pub body_len: usize,
+}
+
+/// An answer whose header was read and whose body was not.
+pub struct UpstreamAnswer {
+    session: HttpSession,
+    peer: HttpPeer,
+    /// Status of the answer, 200 to 599.
+    pub status: u16,
+}
+
+impl UpstreamAnswer {
+    /// Header of the answer.
+    pub fn headers(&self) -> Option<&HeaderMap> {
+        self.session.response_header().map(|header| &header.headers)
+    }
+
+    /// The next piece of the body; `None` at its end.
+    pub async fn read(&mut self) -> Result<Option<Bytes>, GatewayError> {
+        self.session.read_response_body().await.map_err(|error| broken(&error))
+    }
+
+    /// Reads the rest of a whole answer, at most `max_bytes`.
+    pub async fn read_all(&mut self, max_bytes: usize) -> Result<Bytes, GatewayError> {
+        let Some(first) = self.read().await? else { return Ok(Bytes::new()) };
+        let Some(second) = self.read().await? else { return Ok(first) };
+        let mut body = BytesMut::with_capacity(first.len().saturating_add(second.len()));
+        let mut piece = Some(first);
+        let mut next = Some(second);
+        while let Some(bytes) = piece.take() {
+            if body.len().saturating_add(bytes.len()) > max_bytes {
+                let text = "the provider's answer is larger than the limit";
+                return Err(GatewayError::upstream(Kind::ProviderUnavailable, text));
+            }
+            body.extend_from_slice(&bytes);
+            piece = match next.take() {
+                Some(bytes) => Some(bytes),
+                None => self.read().await?,
+            };
+        }
+        Ok(body.freeze())
+    }
+
+    /// Reads an error answer, cut at a bound: its text is only looked at.
+    pub async fn read_error(&mut self) -> Bytes {
+        let mut body = BytesMut::new();
+        let read = async {
+            while let Ok(Some(piece)) = self.session.read_response_body().await {
+                body.extend_from_slice(&piece);
+                if body.len() >= MAX_ERROR_BYTES {
+                    break;
+                }
+            }
+        };
+        // What came in time is all there is to judge by.
+        let _finished = tokio::time::timeout(ERROR_READ_TIMEOUT, read).await;
+        body.truncate(MAX_ERROR_BYTES);
+        body.freeze()
+    }
+
+    /// Gives the connection back if its answer is read to the end, else closes it.
+    pub async fn release(mut self, connector: &Connector) {
+        let drain = async {
+            let mut left = MAX_DRAIN_BYTES;
+            while let Ok(Some(piece)) = self.session.read_response_body().await {
+                left = left.saturating_sub(piece.len());
+                if left == 0 {
+                    return false;
+                }
+            }
+            true
+        };
+        let drained = tokio::time::timeout(MAX_DRAIN, drain).await.unwrap_or(false);
+        if !drained || !self.session.response_done() {
+            self.abandon().await;
+            return;
+        }
+        if let HttpSession::H1(h1) = &mut self.session {
+            h1.respect_keepalive();
+        }
+        let idle = self.peer.idle_timeout();
+        connector.release_http_session(self.session, &self.peer, idle).await;
+    }
+
+    /// Stops the answer: the provider sees the connection or stream end at once.
+    pub async fn abandon(mut self) {
+        self.session.shutdown().await;
+    }
+}
+
+/// Sends the request and waits for the header of the answer.
+pub async fn send(
+    connector: &Connector,
+    outgoing: &Outgoing<'_>,
+) -> Result<UpstreamAnswer, GatewayError> {
+    let peer = outgoing.provider.upstream.peer().await.map_err(|error| {
+        GatewayError::upstream(Kind::ProviderUnavailable, "the provider could not be reached")
+            .with_detail(error.to_string())
+    })?;
+    let header = request_header(outgoing)?;
+    let (mut session, reused) =
+        connector.get_http_session(&peer).await.map_err(|error| unreachable_peer(&error))?;
+    let sent = exchange_header(&mut session, header, &outgoing.body).await;
+    match sent {
+        Ok(status) => Ok(UpstreamAnswer { session, peer, status }),
+        Err(error) => {
+            session.shutdown().await;
+            // A pooled connection that the provider closed meanwhile carried nothing: the same
+            // request may go out again, whatever its method.
+            let stale = reused && error.retry == Retry::OtherEndpoint && error.kind != Kind::Timeout;
+            Err(if stale { error.with_retry(Retry::SameEndpoint) } else { error })
+        }
+    }
+}
+
+async fn exchange_header(
+    session: &mut HttpSession,
+    header: RequestHeader,
+    body: &[Bytes],
+) -> Result<u16, GatewayError> {
+    session.write_request_header(Box::new(header)).await.map_err(|error| broken(&error))?;
+    // A provider may answer, and close, before it read the whole body: its answer counts.
+    let written = write_body(session, body).await;
+    let read = read_header(session).await;
+    match (written, read) {
+        (_, Ok(status)) => Ok(status),
+        (Err(error), Err(_)) | (Ok(()), Err(error)) => Err(error),
+    }
+}
+
+async fn write_body(session: &mut HttpSession, body: &[Bytes]) -> Result<(), GatewayError> {
+    for piece in body {
+        let mut rest = piece.clone();
+        while !rest.is_empty() {
+            let part = rest.split_to(rest.len().min(WRITE_PIECE_BYTES));
+            session.write_request_body(part, false).await.map_err(|error| broken(&error))?;
+        }
+    }
+    session.finish_request_body().await.map_err(|error| broken(&error))
+}
+
+async fn read_header(session: &mut HttpSession) -> Result<u16, GatewayError> {
+    for _ in 0..=MAX_INFORMATIONAL {
+        session.read_response_header().await.map_err(|error| broken(&error))?;
+        let Some(header) = session.response_header() else { break };
+        match header.status.as_u16() {
+            101 => return Err(nonsense("the provider switched protocols unasked")),
+            100..=199 => {}
+            200..=599 => return within_bounds(header),
+            _ => break,
+        }
+    }
+    Err(nonsense("the provider's answer has no usable status"))
+}
+
+fn within_bounds(header: &ResponseHeader) -> Result<u16, GatewayError> {
+    let bytes: usize =
+        header.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if header.headers.len() > MAX_RESPONSE_FIELDS || bytes > MAX_RESPONSE_HEADER_BYTES {
+        return Err(nonsense("the header of the provider's answer is too large"));
+    }
+    Ok(header.status.as_u16())
+}
+
+fn request_header(outgoing: &Outgoing<'_>) -> Result<RequestHeader, GatewayError> {
+    let bad = |error: BError| GatewayError::internal(format!("upstream header: {error}"));
+    let mut header =
+        RequestHeader::build_no_case("POST", outgoing.target.as_bytes(), Some(16)).map_err(bad)?;
+    let provider = outgoing.provider;
+    header.insert_header(HOST, &provider.authority).map_err(bad)?;
+    header.insert_header(CONTENT_TYPE, "application/json").map_err(bad)?;
+    header.insert_header(CONTENT_LENGTH, outgoing.body_len).map_err(bad)?;
+    header.insert_header(ACCEPT, outgoing.accept).map_err(bad)?;
+    header.insert_header(ACCEPT_ENCODING, "identity").map_err(bad)?;
+    header.insert_header(USER_AGENT, concat!("arouter/", env!("CARGO_PKG_VERSION"))).map_err(bad)?;
+    for (name, value) in outgoing.headers.iter().chain(&provider.extra_headers) {
+        header.append_header(name.clone(), value).map_err(bad)?;
+    }
+    if let Some(key) = outgoing.key {
+        header.insert_header(key.name.clone(), &key.value).map_err(bad)?;
+    }
+    Ok(header)
+}
+
+fn unreachable_peer(error: &BError) -> GatewayError {
+    let timed_out = matches!(
+        error.etype(),
+        ErrorType::ConnectTimedout | ErrorType::TLSHandshakeTimedout
+    );
+    let kind = if timed_out { Kind::Timeout } else { Kind::ProviderUnavailable };
+    GatewayError::upstream(kind, "the provider could not be reached").with_detail(error.to_string())
+}
+
+fn broken(error: &BError) -> GatewayError {
+    let text = "the connection to the provider broke";
+    GatewayError::upstream(Kind::ProviderUnavailable, text).with_detail(error.to_string())
+}
+
+fn nonsense(text: &'static str) -> GatewayError {
+    GatewayError::upstream(Kind::ProviderUnavailable, text)
+}

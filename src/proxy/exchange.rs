@@ -1,0 +1,473 @@
+//! The one loop: for each candidate dispatch, judge, respond.
+//!
+//! An exchange owns nothing but references to what admission decided; each attempt encodes the
+//! request anew for its candidate, so that a fallback may speak another format.
+
+use super::admit::Admitted;
+use super::dispatch::{self, Outgoing, UpstreamAnswer};
+use super::downstream::Downstream;
+use super::failover::{self, Next, Tried};
+use super::keep_alive::KeepAlive;
+use super::respond::{self, Broken, timed_out};
+use super::settle::UsageGuard;
+use super::state::{Services, Settings};
+use crate::error::{Blame, GatewayError, Kind};
+use crate::formats::tool_names::ToolNames;
+use crate::formats::translator::Translator;
+use crate::formats::{self, AnswerLabel, ApiFormat, Framing, Target, embeddings, passthrough};
+use crate::json::Body;
+use crate::providers::{ProviderKey, UpstreamCall, classify, retry_after};
+use crate::routing::Candidate;
+use crate::usage::Outcome;
+use bytes::Bytes;
+use pingora::connectors::http::Connector;
+use pingora::http::ResponseHeader;
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What is to be done with the body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Job {
+    /// A chat answer.
+    Chat {
+        /// The caller's format.
+        client: ApiFormat,
+        /// How the answer is streamed; `None` = whole.
+        stream: Option<Framing>,
+    },
+    /// Embeddings, in OpenAI's format.
+    Embeddings,
+    /// A token count, for a provider of the caller's own format.
+    CountTokens(ApiFormat),
+}
+
+/// One admitted request on its way to an answer.
+pub struct Exchange<'e> {
+    services: &'e Arc<Services>,
+    settings: &'e Settings,
+    admitted: &'e Admitted,
+    request_id: &'e str,
+    dropped: Vec<Cow<'static, str>>,
+    embeddings: Option<embeddings::Expected>,
+    tool_names: ToolNames,
+}
+
+/// How long detached reading may go on.
+const MAX_DETACHED: Duration = Duration::from_mins(2);
+
+impl<'e> Exchange<'e> {
+    /// An exchange for an admitted request.
+    pub fn new(
+        services: &'e Arc<Services>,
+        settings: &'e Settings,
+        admitted: &'e Admitted,
+        request_id: &'e str,
+    ) -> Self {
+        Self { services, settings, admitted, request_id, dropped: Vec::new(), embeddings: None, tool_names: ToolNames::default() }
+    }
+
+    /// Runs to the end: an answer was written, or the error says why not. The error is written by
+    /// the caller of this function unless the stream was already committed.
+    pub async fn run(
+        &mut self,
+        client: &mut Downstream<'_>,
+        guard: &mut UsageGuard,
+    ) -> Result<(), Broken> {
+        let mut keep_alive = self.keep_alive();
+        let mut cursor = Cursor::default();
+        loop {
+            let admitted = self.admitted;
+            let Some(candidate) = admitted.plan.candidates.get(cursor.candidate) else {
+                return Err(GatewayError::internal("the plan has no candidate").into());
+            };
+            guard.note_attempt(candidate);
+            cursor.attempts += 1;
+            let picked = candidate.provider.keys.next(&candidate.upstream_model, &cursor.keys);
+            let key = picked.map(|(index, key)| {
+                cursor.keys.push(index);
+                key
+            });
+            let attempt = self.attempt((candidate, key), (client, guard), &mut keep_alive);
+            let Err(broken) = attempt.await else { return Ok(()) };
+            self.count_failed_attempt(candidate, &broken.error);
+            match failover::decide(&broken.error, self.tried(&cursor, candidate, &broken)) {
+                Next::SameEndpoint => {
+                    cursor.replaced_stale = true;
+                    cursor.keys.pop();
+                }
+                Next::OtherKey => {}
+                Next::OtherEndpoint => cursor.advance(),
+                Next::GiveUp => return Err(broken),
+            }
+        }
+    }
+
+    fn tried(&self, cursor: &Cursor, candidate: &Candidate, broken: &Broken) -> Tried {
+        let keys = &candidate.provider.keys;
+        Tried {
+            attempts: cursor.attempts,
+            max_attempts: self.settings.max_attempts,
+            replaced_stale: cursor.replaced_stale,
+            other_key: keys.next(&candidate.upstream_model, &cursor.keys).is_some(),
+            other_endpoint: cursor.candidate + 1 < self.admitted.plan.candidates.len(),
+            relayed: broken.relayed,
+        }
+    }
+
+    fn count_failed_attempt(&self, candidate: &Candidate, error: &GatewayError) {
+        if error.blame == Blame::Upstream {
+            self.services.metrics.count_attempt(&candidate.provider.slug, error.kind.name());
+            tracing::warn!(
+                request_id = self.request_id,
+                provider = &*candidate.provider.slug,
+                kind = error.kind.name(),
+                detail = error.detail.as_deref().unwrap_or_default(),
+                "upstream attempt failed"
+            );
+        }
+    }
+
+    async fn attempt(
+        &mut self,
+        (candidate, key): (&Candidate, Option<&ProviderKey>),
+        (client, guard): (&mut Downstream<'_>, &mut UsageGuard),
+        keep_alive: &mut KeepAlive,
+    ) -> Result<(), Broken> {
+        if key.is_none() && !candidate.provider.keys.is_empty() {
+            let text = "no key of the provider may be used for this model";
+            return Err(GatewayError::upstream(Kind::ProviderUnavailable, text).into());
+        }
+        let outgoing = self.outgoing(candidate, key)?;
+        let mut upstream = self.dispatch(&outgoing, client, keep_alive).await?;
+        self.judge(candidate, &mut upstream).await?;
+        self.services.metrics.count_attempt(&candidate.provider.slug, "ok");
+        match self.admitted.job {
+            Job::Chat { stream: Some(_), .. } => {
+                respond::stream(self, client, guard, (candidate, upstream, keep_alive)).await
+            }
+            _ => respond::whole(self, client, guard, (candidate, upstream)).await,
+        }
+    }
+
+    /// Sends the request and waits for the answer's header, watching the caller meanwhile.
+    async fn dispatch(
+        &self,
+        outgoing: &Outgoing<'_>,
+        client: &mut Downstream<'_>,
+        keep_alive: &mut KeepAlive,
+    ) -> Result<UpstreamAnswer, GatewayError> {
+        let limit = outgoing.provider.timeouts.first_byte;
+        let sending = tokio::time::timeout(limit, dispatch::send(self.connector(), outgoing));
+        tokio::pin!(sending);
+        loop {
+            let due = keep_alive.due_at();
+            let sleep = async {
+                match due {
+                    Some(due) => tokio::time::sleep_until(due.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                sent = &mut sending => {
+                    return sent.unwrap_or_else(|_| Err(timed_out("the provider did not answer in time")));
+                }
+                gone = client.gone() => return Err(gone),
+                () = sleep => {
+                    if !client.is_committed() {
+                        client.write_header(self.stream_header()?).await?;
+                    }
+                    keep_alive.send(client).await?;
+                }
+            }
+        }
+    }
+
+    /// An answer that is not a success becomes an error.
+    async fn judge(
+        &self,
+        candidate: &Candidate,
+        upstream: &mut UpstreamAnswer,
+    ) -> Result<(), GatewayError> {
+        let status = upstream.status;
+        if status == 200 {
+            let encoding = upstream.headers().and_then(|headers| headers.get("content-encoding"));
+            return match encoding {
+                Some(value) if value != "identity" => {
+                    Err(respond::fault(formats::StreamFault::Malformed(
+                        "the answer is compressed although this was not asked for".into(),
+                    )))
+                }
+                _ => Ok(()),
+            };
+        }
+        let now_s = self.services.clock.unix_s();
+        let wait = upstream.headers().and_then(|headers| retry_after(headers, now_s));
+        let body = upstream.read_error().await;
+        if (200..400).contains(&status) {
+            let text = "the provider's answer has an unexpected status";
+            return Err(GatewayError::upstream(Kind::ProviderUnavailable, text)
+                .with_detail(format!("status {status}")));
+        }
+        let failure = formats::decode_error(candidate.provider.vendor.format(), status, &body);
+        Err(classify(failure, wait))
+    }
+
+    fn outgoing<'o>(
+        &mut self,
+        candidate: &'o Candidate,
+        key: Option<&'o ProviderKey>,
+    ) -> Result<Outgoing<'o>, GatewayError> {
+        let provider = &candidate.provider;
+        let (call, accept) = self.call(provider.vendor.format());
+        let path = provider.vendor.path(call, &candidate.upstream_model).ok_or_else(|| {
+            GatewayError::client(
+                Kind::InvalidRequest,
+                format!("provider '{}' does not offer this operation", provider.slug),
+            )
+            .with_param("model")
+        })?;
+        let body = self.encode(candidate)?;
+        Ok(Outgoing {
+            provider,
+            key,
+            target: format!("{}{path}", provider.base_path),
+            accept,
+            headers: provider.vendor.headers(&self.admitted.client_headers),
+            body_len: body.len,
+            body: body.pieces,
+        })
+    }
+
+    fn call(&self, upstream: ApiFormat) -> (UpstreamCall, &'static str) {
+        const JSON: &str = "application/json";
+        match self.admitted.job {
+            Job::Embeddings => (UpstreamCall::Embeddings, JSON),
+            Job::CountTokens(_) => (UpstreamCall::CountTokens, JSON),
+            Job::Chat { stream: None, .. } => (UpstreamCall::Chat, JSON),
+            Job::Chat { stream: Some(Framing::JsonArray), .. } if upstream == ApiFormat::Gemini => {
+                (UpstreamCall::ChatArray, JSON)
+            }
+            Job::Chat { .. } => (UpstreamCall::ChatStream, "text/event-stream"),
+        }
+    }
+
+    /// The body in the candidate's format.
+    fn encode(&mut self, candidate: &Candidate) -> Result<Body, GatewayError> {
+        let upstream = candidate.provider.vendor.format();
+        let admitted = self.admitted;
+        let model = &*candidate.upstream_model;
+        match &admitted.job {
+            Job::Embeddings => {
+                let prepared = embeddings::encode_request(upstream, &admitted.body, model)?;
+                self.embeddings = Some(prepared.expected);
+                Ok(self.encoded(prepared.request))
+            }
+            Job::CountTokens(_) | Job::Chat { .. } if upstream == client_format(&admitted.job) => {
+                let stream = matches!(admitted.job, Job::Chat { stream: Some(_), .. });
+                let edit = passthrough::RequestEdit { model, stream };
+                Ok(passthrough::rewrite_request(upstream, &admitted.body, &admitted.head, edit))
+            }
+            Job::CountTokens(_) => Err(GatewayError::client(
+                Kind::InvalidRequest,
+                "token counting is offered for models of the same API only",
+            )
+            .with_param("model")),
+            Job::Chat { client, stream } => {
+                let request = formats::decode_request(*client, &admitted.body)?;
+                self.tool_names = ToolNames::of(upstream, &request);
+                let target = Target {
+                    model,
+                    max_output_tokens: candidate.max_completion_tokens,
+                    stream: stream.is_some(),
+                };
+                let encoded = formats::encode_request(upstream, &request, target)?;
+                Ok(self.encoded(encoded))
+            }
+        }
+    }
+
+    fn encoded(&mut self, request: formats::EncodedRequest) -> Body {
+        self.dropped = request.dropped;
+        Body { len: request.body.len(), pieces: vec![request.body] }
+    }
+
+    /// Function names that the request had to change.
+    pub fn tool_names(&self) -> &ToolNames {
+        &self.tool_names
+    }
+
+    /// What the answer to an embeddings request must look like.
+    pub fn expected_embeddings(&self) -> Option<embeddings::Expected> {
+        self.embeddings
+    }
+
+    /// An error as the only content of a stream of which keep-alives went out already.
+    pub fn error_event(&self, error: &GatewayError) -> Bytes {
+        let Job::Chat { client, stream: Some(framing) } = self.admitted.job else {
+            return Bytes::new();
+        };
+        let label = self.admitted.plan.candidates.first().map(|candidate| self.label(candidate));
+        label
+            .and_then(|label| Translator::new(client, client, framing, label).ok())
+            .map(|mut translator| translator.fail(error, self.request_id))
+            .unwrap_or_default()
+    }
+
+    fn dropped_header(&self) -> Option<String> {
+        let legal = |name: &str| name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',');
+        let names: Vec<&str> =
+            self.dropped.iter().map(AsRef::as_ref).filter(|name| legal(name)).take(50).collect();
+        (!names.is_empty()).then(|| names.join(","))
+    }
+
+    /// The connector of the gateway.
+    pub fn connector(&self) -> &Connector {
+        &self.services.connector
+    }
+
+    /// What is done with the body.
+    pub fn job(&self) -> &Job {
+        &self.admitted.job
+    }
+
+    /// Id of the request.
+    pub fn request_id(&self) -> &str {
+        self.request_id
+    }
+
+    /// What the gateway writes over the provider's words.
+    pub fn label(&self, candidate: &Candidate) -> AnswerLabel {
+        AnswerLabel {
+            id: Arc::clone(&self.admitted.generation_id),
+            model: self.admitted.shown.name(candidate),
+            provider: Arc::clone(&candidate.provider.display_name),
+            created_s: self.services.clock.unix_s(),
+            include_usage: self.settings.always_stream_usage || self.admitted.wants_usage,
+            exclude_reasoning: self.admitted.exclude_reasoning,
+        }
+    }
+
+    /// A translator for the candidate's stream.
+    pub fn translator(&self, candidate: &Candidate) -> Result<Translator, GatewayError> {
+        let Job::Chat { client, stream: Some(framing) } = self.admitted.job else {
+            return Err(GatewayError::internal("a stream was answered that nobody asked for"));
+        };
+        let upstream = candidate.provider.vendor.format();
+        let translator = Translator::new(upstream, client, framing, self.label(candidate))?;
+        Ok(translator.with_tool_names(self.tool_names.clone()))
+    }
+
+    fn keep_alive(&self) -> KeepAlive {
+        let text = match self.admitted.job {
+            Job::Chat { client, stream: Some(_) } => formats::keep_alive(client),
+            _ => None,
+        };
+        KeepAlive::new(text, self.settings.keepalive_comment)
+    }
+
+    /// Header of a streamed answer.
+    pub fn stream_header(&self) -> Result<ResponseHeader, GatewayError> {
+        let media_type = match self.admitted.job {
+            Job::Chat { stream: Some(Framing::JsonArray), .. } => "application/json",
+            _ => "text/event-stream",
+        };
+        let mut header = self.header(media_type)?;
+        insert(&mut header, "x-accel-buffering", "no")?;
+        Ok(header)
+    }
+
+    /// Header of a whole answer.
+    pub fn whole_header(&self, body_len: usize) -> Result<ResponseHeader, GatewayError> {
+        let mut header = self.header("application/json")?;
+        insert(&mut header, "content-length", &body_len.to_string())?;
+        Ok(header)
+    }
+
+    fn header(&self, media_type: &'static str) -> Result<ResponseHeader, GatewayError> {
+        let mut header = super::reject::header(200, media_type, self.request_id)?;
+        insert(&mut header, "x-generation-id", &self.admitted.generation_id)?;
+        if let Some(dropped) = self.dropped_header() {
+            insert(&mut header, "x-arouter-dropped", &dropped)?;
+        }
+        Ok(header)
+    }
+
+    /// The caller left in mid-stream. A provider that stops when its connection closes is cut off
+    /// at once; from another one the rest is read, within bounds, to learn what it will bill.
+    pub async fn client_left(
+        &self,
+        candidate: &Candidate,
+        (upstream, translator): (UpstreamAnswer, Translator),
+        guard: &mut UsageGuard,
+    ) {
+        let permit = if candidate.provider.honours_cancel {
+            None
+        } else {
+            Arc::clone(&self.services.detached).try_acquire_owned().ok()
+        };
+        let Some(permit) = permit else {
+            upstream.abandon().await;
+            return guard.settle(Outcome::Cancelled, Kind::ClientClosed.status(), None);
+        };
+        let record = guard.detach();
+        self.services.spawn_detached(async move {
+            read_to_end((upstream, translator), record).await;
+            drop(permit);
+        });
+    }
+}
+
+/// Reads what the caller no longer waits for, and settles with the provider's own counts.
+async fn read_to_end(
+    (mut upstream, mut translator): (UpstreamAnswer, Translator),
+    mut guard: UsageGuard,
+) {
+    let reading = async {
+        while let Ok(Some(chunk)) = upstream.read().await {
+            if translator.push(chunk).is_err() || translator.observed().ended {
+                break;
+            }
+        }
+    };
+    // Past the deadline the counts so far have to do.
+    let _finished = tokio::time::timeout(MAX_DETACHED, reading).await;
+    guard.observe(translator.observed());
+    guard.settle(Outcome::Cancelled, Kind::ClientClosed.status(), None);
+    upstream.abandon().await;
+}
+
+/// Where the loop stands.
+#[derive(Debug, Default)]
+struct Cursor {
+    candidate: usize,
+    keys: Vec<usize>,
+    attempts: usize,
+    replaced_stale: bool,
+}
+
+impl Cursor {
+    fn advance(&mut self) {
+        self.candidate += 1;
+        self.keys.clear();
+        self.replaced_stale = false;
+    }
+}
+
+fn client_format(job: &Job) -> ApiFormat {
+    match job {
+        Job::Chat { client, .. } | Job::CountTokens(client) => *client,
+        Job::Embeddings => ApiFormat::OpenAiChat,
+    }
+}
+
+fn insert(
+    header: &mut ResponseHeader,
+    name: &'static str,
+    value: &str,
+) -> Result<(), GatewayError> {
+    header
+        .insert_header(name, value)
+        .map_err(|error| GatewayError::internal(format!("response header {name}: {error}")))
+}

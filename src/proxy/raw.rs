@@ -1,0 +1,257 @@
+//! `/{provider}/{path}`: a provider's own API through Pingora's proxy pump.
+//!
+//! Bytes are opaque and never rewritten; uploads and WebSockets stream through. The caller's
+//! credential is exchanged for the provider's, and usage is read from the answer in passing where
+//! it has a known form.
+
+use super::context::RequestContext;
+use super::entry::strip_private;
+use super::raw_tap::RawTap;
+use super::settle::UsageGuard;
+use crate::auth::ApiKey;
+use crate::auth::credential::query_without_key;
+use crate::error::{GatewayError, Kind};
+use crate::providers::Provider;
+use crate::routing::Candidate;
+use crate::usage::Outcome;
+use bytes::Bytes;
+use http::header::{ACCEPT_ENCODING, HOST, LOCATION};
+use http::{HeaderMap, Uri};
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::upstreams::peer::HttpPeer;
+use std::sync::Arc;
+
+/// Header fields of a provider that concern its account with the operator, not the caller.
+const WITHHELD: &[&str] = &[
+    "set-cookie",
+    "server",
+    "via",
+    "alt-svc",
+    "strict-transport-security",
+    "openai-organization",
+    "openai-project",
+    "anthropic-organization-id",
+];
+/// Prefixes of such fields.
+const WITHHELD_PREFIXES: &[&str] = &["x-ratelimit-", "anthropic-ratelimit-", "cf-"];
+
+/// State of one raw call.
+pub struct RawCall {
+    provider: Arc<Provider>,
+    key: usize,
+    target: String,
+    tap: RawTap,
+    guard: UsageGuard,
+}
+
+impl std::fmt::Debug for RawCall {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RawCall").field("provider", &self.provider.slug).finish_non_exhaustive()
+    }
+}
+
+impl RawCall {
+    /// Prepares a call of `path` at a provider, if the key may make it.
+    pub fn prepare(
+        provider: &Arc<Provider>,
+        key: &ApiKey,
+        (path, query): (&str, Option<&str>),
+        mut guard: UsageGuard,
+    ) -> Result<Self, GatewayError> {
+        if let Err(error) = permit(provider, key, path) {
+            guard.fail(&error);
+            return Err(error);
+        }
+        let candidate = opaque_candidate(provider);
+        guard.note_attempt(&candidate);
+        let picked = provider.keys.next("", &[]).map(|(index, _)| index);
+        Ok(Self {
+            provider: Arc::clone(provider),
+            key: picked.unwrap_or(usize::MAX),
+            target: target(&provider.base_path, path, query),
+            tap: RawTap::new(provider.vendor.format()),
+            guard,
+        })
+    }
+
+    /// Where to connect.
+    pub async fn peer(&self) -> Result<HttpPeer, GatewayError> {
+        let mut peer = self.provider.upstream.peer().await.map_err(|error| {
+            GatewayError::upstream(Kind::ProviderUnavailable, "the provider could not be reached")
+                .with_detail(error.to_string())
+        })?;
+        // The pump has one limit for the header and for every piece of the body.
+        peer.options.read_timeout = Some(self.provider.timeouts.first_byte);
+        peer.options.write_timeout = Some(self.provider.timeouts.idle);
+        Ok(peer)
+    }
+
+    /// Makes the caller's header the provider's.
+    pub fn rewrite_request(&self, header: &mut RequestHeader) -> Result<(), GatewayError> {
+        let bad = |error: String| GatewayError::internal(format!("raw request: {error}"));
+        let client = header.headers.clone();
+        strip_private(header);
+        let uri: Uri = self.target.parse().map_err(|error| bad(format!("{error}")))?;
+        header.set_uri(uri);
+        header
+            .insert_header(HOST, &self.provider.authority)
+            .map_err(|error| bad(error.to_string()))?;
+        header
+            .insert_header(ACCEPT_ENCODING, "identity")
+            .map_err(|error| bad(error.to_string()))?;
+        for (name, value) in self.provider.vendor.headers(&client) {
+            if !header.headers.contains_key(&name) {
+                header.append_header(name, value).map_err(|error| bad(error.to_string()))?;
+            }
+        }
+        for (name, value) in &self.provider.extra_headers {
+            header.insert_header(name.clone(), value).map_err(|error| bad(error.to_string()))?;
+        }
+        if let Some(key) = self.provider.keys.get(self.key) {
+            header
+                .insert_header(key.name.clone(), &key.value)
+                .map_err(|error| bad(error.to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// Takes out of the provider's header what is not the caller's business.
+    pub fn filter_response(&mut self, header: &mut ResponseHeader) -> Result<(), GatewayError> {
+        let status = header.status.as_u16();
+        if !(100..600).contains(&status) {
+            let text = "the provider's answer has no usable status";
+            return Err(GatewayError::upstream(Kind::ProviderUnavailable, text));
+        }
+        let withheld: Vec<http::HeaderName> = header
+            .headers
+            .iter()
+            .filter(|(name, value)| is_withheld(name.as_str()) || self.is_secret(value.as_bytes()))
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in withheld {
+            header.remove_header(&name);
+        }
+        if !leads_to(&header.headers, &self.provider) {
+            header.remove_header(&LOCATION);
+        }
+        if status >= 200 || status == 101 {
+            self.tap.start(status, &header.headers);
+        }
+        Ok(())
+    }
+
+    fn is_secret(&self, value: &[u8]) -> bool {
+        self.provider.keys.secrets().any(|secret| {
+            !secret.is_empty() && memchr::memmem::find(value, secret).is_some()
+        })
+    }
+
+    /// Watches a piece of the answer's body; secrets that an error echoes are masked.
+    pub fn watch(&mut self, body: &mut Option<Bytes>, end_of_stream: bool) {
+        self.tap.watch(body, end_of_stream, &self.provider.keys);
+        if self.tap.observed().saw_content {
+            self.guard.note_first_token();
+        }
+        if end_of_stream {
+            self.guard.observe(self.tap.observed());
+            let status = self.tap.status();
+            let outcome = if status < 400 { Outcome::Complete } else { Outcome::Failed };
+            self.guard.settle(outcome, status, None);
+        }
+    }
+
+    /// Ends the record of a call that did not come to its end.
+    pub fn close(&mut self, error: Option<&GatewayError>, context: &mut RequestContext) {
+        self.guard.observe(self.tap.observed());
+        match error {
+            Some(error) => self.guard.fail(error),
+            None => self.guard.settle(Outcome::Complete, self.tap.status(), None),
+        }
+        let record = self.guard.record();
+        context.access.provider = Some(Arc::clone(&self.provider.slug));
+        context.access.attempts = record.attempts;
+        context.access.tokens = record.usage.prompt.zip(record.usage.completion);
+    }
+}
+
+/// Whether the key may call this provider. A key that is limited to some models may only make
+/// calls whose path names one of them, because the body is not read.
+fn permit(provider: &Provider, key: &ApiKey, path: &str) -> Result<(), GatewayError> {
+    if !key.allows_provider(provider.names()) {
+        let text = format!("provider '{}' is not allowed for this API key", provider.slug);
+        return Err(GatewayError::client(Kind::PermissionDenied, text));
+    }
+    if key.allowed_models.is_none() {
+        return Ok(());
+    }
+    let model = path.split_once("/models/").map(|(_, rest)| rest.split([':', '/']).next());
+    let named = model.flatten().map(|model| format!("{}/{model}", provider.slug));
+    if named.is_some_and(|model| key.allows_model(&model)) {
+        return Ok(());
+    }
+    Err(GatewayError::client(
+        Kind::PermissionDenied,
+        "this API key is limited to some models and cannot call a provider's own API",
+    ))
+}
+
+fn opaque_candidate(provider: &Arc<Provider>) -> Candidate {
+    Candidate {
+        provider: Arc::clone(provider),
+        upstream_model: "".into(),
+        canonical: "".into(),
+        configured: false,
+        pricing: None,
+        max_completion_tokens: None,
+    }
+}
+
+/// The provider's path: its base path is not repeated if the caller already wrote it.
+fn target(base_path: &str, path: &str, query: Option<&str>) -> String {
+    let repeated = path.strip_prefix(base_path).is_some_and(|rest| rest.starts_with('/'));
+    let base = if repeated { "" } else { base_path };
+    match query_without_key(query) {
+        Some(query) => format!("{base}{path}?{query}"),
+        None => format!("{base}{path}"),
+    }
+}
+
+fn is_withheld(name: &str) -> bool {
+    WITHHELD.contains(&name) || WITHHELD_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// A redirect is only shown if it stays at the provider.
+fn leads_to(headers: &HeaderMap, provider: &Provider) -> bool {
+    let Some(location) = headers.get(LOCATION) else { return true };
+    let Some(uri) = location.to_str().ok().and_then(|text| text.parse::<Uri>().ok()) else {
+        return false;
+    };
+    uri.authority().is_none_or(|authority| authority.as_str().as_bytes() == provider.authority.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_base_path_is_not_repeated() {
+        let cases = [
+            ("/v1", "/v1/chat/completions", None, "/v1/chat/completions"),
+            ("/v1", "/chat/completions", None, "/v1/chat/completions"),
+            ("/v1", "/v1beta/x", None, "/v1/v1beta/x"),
+            ("", "/v1/messages", Some("key=s&beta=true"), "/v1/messages?beta=true"),
+            ("", "/v1/messages", Some("key=s"), "/v1/messages"),
+        ];
+        for (base, path, query, expected) in cases {
+            assert_eq!(target(base, path, query), expected);
+        }
+    }
+
+    #[test]
+    fn account_headers_are_withheld() {
+        for name in ["set-cookie", "x-ratelimit-limit-requests", "openai-organization"] {
+            assert!(is_withheld(name), "{name}");
+        }
+        assert!(!is_withheld("content-type"));
+    }
+}

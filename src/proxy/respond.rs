@@ -1,0 +1,387 @@
+//! Phase 4: the answer of the provider becomes the answer to the caller.
+//!
+//! Nothing is released before the first content, so that a failure until then can still be
+//! answered by another endpoint; after that nothing is taken back, and a failure becomes an error
+//! event in the caller's format. The record is settled before the last byte goes out.
+
+use super::dispatch::UpstreamAnswer;
+use super::downstream::{Downstream, End};
+use super::exchange::{Exchange, Job};
+use super::keep_alive::KeepAlive;
+use super::settle::UsageGuard;
+use crate::error::{GatewayError, Kind};
+use crate::formats::translator::Translator;
+use crate::formats::{StreamFault, answer, embeddings};
+use crate::providers::{Timeouts, classify};
+use crate::routing::Candidate;
+use crate::usage::Outcome;
+use bytes::{Bytes, BytesMut};
+use std::time::Instant;
+
+/// Largest whole answer that is read.
+pub const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+/// How long after the provider's header the first content is awaited before the caller's header
+/// is committed without it.
+const COMMIT_AFTER: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// How far an attempt to answer got when it failed.
+#[derive(Debug)]
+pub struct Broken {
+    /// Why.
+    pub error: GatewayError,
+    /// Whether the caller got a byte of the provider's answer.
+    pub relayed: bool,
+}
+
+impl From<GatewayError> for Broken {
+    fn from(error: GatewayError) -> Self {
+        Self { error, relayed: false }
+    }
+}
+
+/// Relays a whole answer.
+pub async fn whole(
+    exchange: &Exchange<'_>,
+    client: &mut Downstream<'_>,
+    guard: &mut UsageGuard,
+    (candidate, mut upstream): (&Candidate, UpstreamAnswer),
+) -> Result<(), Broken> {
+    let total = candidate.provider.timeouts.total;
+    let body = tokio::select! {
+        biased;
+        read = tokio::time::timeout(total, upstream.read_all(MAX_ANSWER_BYTES)) => {
+            read.unwrap_or_else(|_| Err(timed_out("the answer took too long")))?
+        }
+        gone = client.gone() => {
+            upstream.abandon().await;
+            return Err(gone.into());
+        }
+    };
+    let relayed = relay(exchange, candidate, body)?;
+    guard.observe(&relayed.observed);
+    guard.note_first_token();
+    guard.settle(Outcome::Complete, 200, None);
+    let header = exchange.whole_header(relayed.body.len())?;
+    let written = async {
+        client.write_header(header).await?;
+        client.write(relayed.body, End::Yes).await
+    }
+    .await;
+    upstream.release(exchange.connector()).await;
+    written.map_err(|error| Broken { error, relayed: true })
+}
+
+fn relay(
+    exchange: &Exchange<'_>,
+    candidate: &Candidate,
+    body: Bytes,
+) -> Result<answer::Answer, GatewayError> {
+    let upstream = candidate.provider.vendor.format();
+    let label = exchange.label(candidate);
+    let relayed = match exchange.job() {
+        Job::Embeddings => relay_embeddings(exchange, candidate, body),
+        Job::CountTokens(_) => Ok(answer::Answer::opaque(body)),
+        Job::Chat { client, .. } => {
+            answer::relay_renamed((upstream, *client), body, &label, exchange.tool_names())
+        }
+    };
+    relayed.map_err(fault)
+}
+
+fn relay_embeddings(
+    exchange: &Exchange<'_>,
+    candidate: &Candidate,
+    body: Bytes,
+) -> Result<answer::Answer, StreamFault> {
+    let Some(expected) = exchange.expected_embeddings() else {
+        return Err(StreamFault::Malformed("embeddings were not asked for".into()));
+    };
+    let upstream = candidate.provider.vendor.format();
+    let model = exchange.label(candidate).model;
+    let shown = model.as_deref().unwrap_or(&candidate.canonical);
+    let (body, usage) = embeddings::relay(upstream, body, expected, shown)?;
+    Ok(answer::Answer::counted(body, usage))
+}
+
+/// Relays a stream.
+pub async fn stream(
+    exchange: &Exchange<'_>,
+    client: &mut Downstream<'_>,
+    guard: &mut UsageGuard,
+    (candidate, upstream, keep_alive): (&Candidate, UpstreamAnswer, &mut KeepAlive),
+) -> Result<(), Broken> {
+    let translator = exchange.translator(candidate)?;
+    let mut relay = Relay {
+        exchange,
+        client,
+        guard,
+        upstream,
+        translator,
+        held: BytesMut::new(),
+        relayed: false,
+        clock: StreamClock::start(candidate.provider.timeouts),
+    };
+    let ended = relay.pump(keep_alive).await;
+    let Relay { guard, upstream, translator, client, relayed, .. } = relay;
+    guard.observe(translator.observed());
+    match ended {
+        Ok(()) => {
+            upstream.release(exchange.connector()).await;
+            Ok(())
+        }
+        Err(error) if error.kind == Kind::ClientClosed => {
+            exchange.client_left(candidate, (upstream, translator), guard).await;
+            Err(Broken { error, relayed })
+        }
+        Err(error) => {
+            upstream.abandon().await;
+            if relayed {
+                finish_in_band(exchange, (client, translator, guard), &error).await;
+            }
+            Err(Broken { error, relayed })
+        }
+    }
+}
+
+/// Tells a caller who already reads the stream that it broke, and ends it properly.
+async fn finish_in_band(
+    exchange: &Exchange<'_>,
+    (client, mut translator, guard): (&mut Downstream<'_>, Translator, &mut UsageGuard),
+    error: &GatewayError,
+) {
+    guard.fail(error);
+    let bytes = translator.fail(error, exchange.request_id());
+    if let Err(gone) = client.write(bytes, End::Yes).await {
+        tracing::debug!(error = %gone, "the client left before the error event");
+    }
+}
+
+/// A stream on its way from the provider to the caller.
+struct Relay<'r, 's, 'e> {
+    exchange: &'r Exchange<'e>,
+    client: &'r mut Downstream<'s>,
+    guard: &'r mut UsageGuard,
+    upstream: UpstreamAnswer,
+    translator: Translator,
+    held: BytesMut,
+    relayed: bool,
+    clock: StreamClock,
+}
+
+impl Relay<'_, '_, '_> {
+    async fn pump(&mut self, keep_alive: &mut KeepAlive) -> Result<(), GatewayError> {
+        loop {
+            let wake = self.clock.next_wake(self.must_hold(), keep_alive);
+            tokio::select! {
+                biased;
+                read = self.upstream.read() => match read {
+                    Ok(Some(chunk)) => self.forward(chunk, keep_alive).await?,
+                    Ok(None) => return self.end().await,
+                    Err(error) => return self.broken_off(error).await,
+                },
+                gone = self.client.gone() => return Err(gone),
+                () = tokio::time::sleep_until(wake.into()) => self.on_timer(keep_alive).await?,
+            }
+            if self.client.is_finished() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Output is held back until there is content, unless the caller already reads the stream.
+    fn must_hold(&self) -> bool {
+        !self.relayed
+    }
+
+    async fn forward(
+        &mut self,
+        chunk: Bytes,
+        keep_alive: &mut KeepAlive,
+    ) -> Result<(), GatewayError> {
+        self.clock.note_chunk();
+        let pushed = self.translator.push(chunk);
+        let output = match pushed {
+            Ok(output) => output,
+            Err(fault_found) => {
+                let before = self.translator.take_output();
+                self.release(before).await?;
+                return Err(fault(fault_found));
+            }
+        };
+        let observed = self.translator.observed();
+        if observed.saw_content && self.clock.note_content() {
+            self.guard.note_first_token();
+        }
+        if observed.ended {
+            return self.finish(output).await;
+        }
+        if self.must_hold() && !observed.saw_content {
+            self.held.extend_from_slice(&output);
+            return Ok(());
+        }
+        if !output.is_empty() {
+            keep_alive.note_sent();
+        }
+        self.release(output).await
+    }
+
+    /// Sends output, after what was held back.
+    async fn release(&mut self, output: Bytes) -> Result<(), GatewayError> {
+        let bytes = if self.held.is_empty() {
+            output
+        } else {
+            self.held.extend_from_slice(&output);
+            self.held.split().freeze()
+        };
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.commit().await?;
+        self.relayed = true;
+        self.client.write(bytes, End::No).await
+    }
+
+    async fn commit(&mut self) -> Result<(), GatewayError> {
+        if self.client.is_committed() {
+            return Ok(());
+        }
+        self.client.write_header(self.exchange.stream_header()?).await
+    }
+
+    /// The provider's end marker was seen: the record first, then the last bytes.
+    async fn finish(&mut self, output: Bytes) -> Result<(), GatewayError> {
+        self.guard.observe(self.translator.observed());
+        self.guard.settle(Outcome::Complete, 200, None);
+        self.held.extend_from_slice(&output);
+        let last = self.held.split().freeze();
+        self.commit().await?;
+        self.relayed = true;
+        self.client.write(last, End::Yes).await
+    }
+
+    /// The provider closed the stream.
+    async fn end(&mut self) -> Result<(), GatewayError> {
+        match self.translator.finish() {
+            Ok(output) => self.finish(output).await,
+            Err(fault_found) => {
+                let before = self.translator.take_output();
+                if self.relayed {
+                    self.release(before).await?;
+                }
+                Err(fault(fault_found))
+            }
+        }
+    }
+
+    /// The connection broke. If the answer was already complete, that is no loss.
+    async fn broken_off(&mut self, error: GatewayError) -> Result<(), GatewayError> {
+        if self.translator.observed().finish.is_some()
+            && let Ok(output) = self.translator.finish()
+        {
+            return self.finish(output).await;
+        }
+        Err(error)
+    }
+
+    async fn on_timer(&mut self, keep_alive: &mut KeepAlive) -> Result<(), GatewayError> {
+        self.clock.check()?;
+        if self.must_hold() && self.clock.is_commit_due() && !self.held.is_empty() {
+            return self.release(Bytes::new()).await;
+        }
+        if keep_alive.is_due() {
+            self.commit().await?;
+            keep_alive.send(self.client).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The time limits of one stream.
+struct StreamClock {
+    limits: Timeouts,
+    started: Instant,
+    last_chunk: Instant,
+    saw_content: bool,
+}
+
+impl StreamClock {
+    fn start(limits: Timeouts) -> Self {
+        let now = Instant::now();
+        Self { limits, started: now, last_chunk: now, saw_content: false }
+    }
+
+    fn note_chunk(&mut self) {
+        self.last_chunk = Instant::now();
+    }
+
+    /// True the first time content is seen.
+    fn note_content(&mut self) -> bool {
+        !std::mem::replace(&mut self.saw_content, true)
+    }
+
+    fn silence_ends(&self) -> Instant {
+        let idle = self.last_chunk + self.limits.idle;
+        if self.saw_content { idle } else { idle.min(self.started + self.limits.first_token) }
+    }
+
+    fn total_ends(&self) -> Instant {
+        self.started + self.limits.total
+    }
+
+    fn is_commit_due(&self) -> bool {
+        self.started.elapsed() >= COMMIT_AFTER
+    }
+
+    /// The next moment at which something may be due.
+    fn next_wake(&self, holding: bool, keep_alive: &KeepAlive) -> Instant {
+        let mut wake = self.silence_ends().min(self.total_ends());
+        if let Some(due) = keep_alive.due_at() {
+            wake = wake.min(due);
+        }
+        if holding && !self.is_commit_due() {
+            wake = wake.min(self.started + COMMIT_AFTER);
+        }
+        wake
+    }
+
+    fn check(&self) -> Result<(), GatewayError> {
+        let now = Instant::now();
+        if now >= self.total_ends() {
+            return Err(timed_out("the answer took too long"));
+        }
+        if now >= self.silence_ends() {
+            let text = if self.saw_content {
+                "the provider stopped sending"
+            } else {
+                "the provider sent no content in time"
+            };
+            return Err(timed_out(text));
+        }
+        Ok(())
+    }
+}
+
+/// The provider missed a time limit.
+pub fn timed_out(text: &'static str) -> GatewayError {
+    GatewayError::upstream(Kind::Timeout, text)
+}
+
+/// What a fault in a provider's answer means.
+pub fn fault(found: StreamFault) -> GatewayError {
+    match found {
+        StreamFault::Upstream(failure) => classify(failure, None),
+        StreamFault::Truncated => GatewayError::upstream(
+            Kind::ProviderUnavailable,
+            "the provider's answer ended before it was complete",
+        ),
+        StreamFault::Malformed(detail) => GatewayError::upstream(
+            Kind::ProviderUnavailable,
+            "the provider's answer could not be read",
+        )
+        .with_detail(detail),
+        StreamFault::EventTooLarge => GatewayError::upstream(
+            Kind::ProviderUnavailable,
+            "an event of the provider's answer is larger than the limit",
+        ),
+    }
+}

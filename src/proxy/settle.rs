@@ -1,0 +1,244 @@
+//! Phase 5: the record of a request is closed, once.
+//!
+//! The guard is made when a caller is known and lives on the stack of the exchange. Whatever ends
+//! the request, it settles with what was counted by then: by a call, or by being dropped. The
+//! journal is written before the caller gets the last byte.
+
+use super::state::Services;
+use crate::auth::ApiKey;
+use crate::billing::price;
+use crate::chat::Usage;
+use crate::error::{GatewayError, Kind};
+use crate::formats::Observed;
+use crate::money::PicoUsd;
+use crate::routing::Candidate;
+use crate::usage::{Generation, Outcome};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Bytes of English text per token, for providers that report no counts.
+const BYTES_PER_TOKEN: u64 = 4;
+
+/// The open record of one request.
+pub struct UsageGuard {
+    services: Arc<Services>,
+    record: Generation,
+    candidate: Option<Candidate>,
+    prompt_bytes: u64,
+    observed: Observed,
+    started: Instant,
+    settled: bool,
+}
+
+/// What is known when a record is opened.
+pub struct Opening<'a> {
+    /// `gen-…`.
+    pub id: &'a str,
+    /// When the request arrived.
+    pub started: Instant,
+    /// The same in Unix milliseconds.
+    pub created_ms: i64,
+    /// Who asked.
+    pub key: &'a ApiKey,
+    /// What was asked for.
+    pub operation: &'static str,
+    /// Model as the client named it.
+    pub requested_model: &'a str,
+}
+
+impl UsageGuard {
+    /// Opens the record of a request.
+    pub fn open(services: Arc<Services>, opening: &Opening<'_>) -> Self {
+        let record = Generation {
+            id: opening.id.to_owned(),
+            created_ms: opening.created_ms,
+            key_hash: opening.key.hash_hex.to_string(),
+            key_name: opening.key.name.to_string(),
+            operation: opening.operation.to_owned(),
+            requested_model: opening.requested_model.to_owned(),
+            model: String::new(),
+            provider: String::new(),
+            upstream_id: None,
+            status: 0,
+            outcome: Outcome::Failed,
+            error: None,
+            streamed: false,
+            finish_reason: None,
+            native_finish_reason: None,
+            usage: Usage::default(),
+            usage_estimated: false,
+            cost_pico_usd: PicoUsd::ZERO,
+            prompt_cost_pico_usd: PicoUsd::ZERO,
+            completion_cost_pico_usd: PicoUsd::ZERO,
+            price_version: String::new(),
+            latency_ms: 0,
+            first_token_ms: None,
+            attempts: 0,
+            user: None,
+            referer: None,
+            app_title: None,
+        };
+        Self {
+            services,
+            record,
+            candidate: None,
+            prompt_bytes: 0,
+            observed: Observed::default(),
+            started: opening.started,
+            settled: false,
+        }
+    }
+
+    /// The record, to fill in what the request says about itself.
+    pub fn record_mut(&mut self) -> &mut Generation {
+        &mut self.record
+    }
+
+    /// The record as it stands.
+    pub fn record(&self) -> &Generation {
+        &self.record
+    }
+
+    /// Whether the model that answered is named by the configuration.
+    pub fn model_is_configured(&self) -> bool {
+        self.candidate.as_ref().is_some_and(|candidate| candidate.configured)
+    }
+
+    /// Notes the size of the prompt, to estimate tokens that nobody reports.
+    pub fn note_prompt_bytes(&mut self, bytes: usize) {
+        self.prompt_bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+    }
+
+    /// Notes that an attempt begins at this endpoint.
+    pub fn note_attempt(&mut self, candidate: &Candidate) {
+        self.record.attempts = self.record.attempts.saturating_add(1);
+        self.candidate = Some(candidate.clone());
+    }
+
+    /// Notes what was seen of the answer so far.
+    pub fn observe(&mut self, observed: &Observed) {
+        self.observed.clone_from(observed);
+    }
+
+    /// Notes that the first content came now.
+    pub fn note_first_token(&mut self) {
+        if self.record.first_token_ms.is_none() {
+            self.record.first_token_ms = Some(elapsed_ms(self.started));
+        }
+    }
+
+    /// Writes the record to the journal. The first call counts, later ones do nothing.
+    pub fn settle(&mut self, outcome: Outcome, status: u16, error: Option<Kind>) {
+        if std::mem::replace(&mut self.settled, true) {
+            return;
+        }
+        self.fill_in_answer(outcome, status, error);
+        self.fill_in_cost(outcome);
+        self.count();
+        if let Err(error) = self.services.journal.append(&self.record) {
+            tracing::error!(generation = self.record.id, %error, "usage record could not be written");
+            self.services.metrics.usage_records_lost.inc();
+        }
+    }
+
+    fn fill_in_answer(&mut self, outcome: Outcome, status: u16, error: Option<Kind>) {
+        let record = &mut self.record;
+        record.outcome = outcome;
+        record.status = status;
+        record.error = error.map(|kind| kind.name().to_owned());
+        record.latency_ms = elapsed_ms(self.started);
+        record.upstream_id.clone_from(&self.observed.upstream_id);
+        record.finish_reason = self.observed.finish.map(|reason| reason.as_str().to_owned());
+        record.native_finish_reason.clone_from(&self.observed.native_finish);
+        if let Some(candidate) = &self.candidate {
+            record.model = candidate.canonical.to_string();
+            record.provider = candidate.provider.slug.to_string();
+        }
+    }
+
+    /// An answer nobody saw a token of costs nothing, whatever the provider counted; an answer
+    /// without reported counts is estimated and marked.
+    fn fill_in_cost(&mut self, outcome: Outcome) {
+        let answered = outcome == Outcome::Complete || self.observed.saw_content;
+        if !answered {
+            return;
+        }
+        self.record.usage = self.observed.usage;
+        if self.record.usage.prompt.is_none() {
+            self.record.usage_estimated = true;
+            self.record.usage.prompt = Some(self.prompt_bytes.div_ceil(BYTES_PER_TOKEN));
+        }
+        let broke_off = outcome != Outcome::Complete && !self.observed.ended;
+        if self.record.usage.completion.is_none() || broke_off {
+            let seen = self.observed.content_bytes.div_ceil(BYTES_PER_TOKEN);
+            let reported = self.record.usage.completion.unwrap_or(0);
+            self.record.usage_estimated |= seen > reported;
+            self.record.usage.completion = Some(reported.max(seen));
+        }
+        let pricing = self.candidate.as_ref().and_then(|candidate| candidate.pricing.as_ref());
+        if let Some(pricing) = pricing {
+            let cost = price::cost(&self.record.usage, pricing);
+            self.record.cost_pico_usd = cost.total;
+            self.record.prompt_cost_pico_usd = cost.prompt;
+            self.record.completion_cost_pico_usd = cost.completion;
+            self.record.price_version.clone_from(&pricing.version);
+        }
+    }
+
+    fn count(&self) {
+        let metrics = &self.services.metrics;
+        let usage = &self.record.usage;
+        metrics.count_tokens("prompt", usage.prompt);
+        metrics.count_tokens("completion", usage.completion);
+        metrics.count_tokens("cached", usage.cached);
+        metrics.count_tokens("reasoning", usage.reasoning);
+        metrics.count_cost(self.record.cost_pico_usd);
+        if self.record.outcome == Outcome::Complete && self.record.cost_pico_usd == PicoUsd::ZERO {
+            metrics.zero_cost_requests.inc();
+        }
+        if let Some(first_token_ms) = self.record.first_token_ms {
+            metrics.observe_first_token(first_token_ms);
+        }
+        if self.record.outcome == Outcome::Cancelled {
+            metrics.client_cancelled.inc();
+        }
+    }
+
+    /// Hands the open record on to a task that outlives the request; this guard is done.
+    #[must_use]
+    pub fn detach(&mut self) -> Self {
+        let detached = Self {
+            services: Arc::clone(&self.services),
+            record: self.record.clone(),
+            candidate: self.candidate.clone(),
+            prompt_bytes: self.prompt_bytes,
+            observed: self.observed.clone(),
+            started: self.started,
+            settled: self.settled,
+        };
+        self.settled = true;
+        detached
+    }
+
+    /// How the request ended, seen from an error.
+    pub fn fail(&mut self, error: &GatewayError) {
+        let outcome = match error.kind {
+            Kind::ClientClosed => Outcome::Cancelled,
+            _ if self.observed.saw_content => Outcome::Partial,
+            _ => Outcome::Failed,
+        };
+        self.settle(outcome, error.kind.status(), Some(error.kind));
+    }
+}
+
+impl Drop for UsageGuard {
+    fn drop(&mut self) {
+        let outcome =
+            if self.observed.saw_content { Outcome::Partial } else { Outcome::Failed };
+        self.settle(outcome, Kind::Server.status(), Some(Kind::Server));
+    }
+}
+
+fn elapsed_ms(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,94 @@
+//! What every request reads: the snapshot of one configuration generation, and the services that
+//! live as long as the process.
+//!
+//! `server` builds both. A request takes one `Arc` of the snapshot at admission and keeps it to
+//! its end, so that a reload never changes a request half way.
+
+use crate::auth::{Authenticator, KeyTable};
+use crate::clock::Clock;
+use crate::routing::RoutingTable;
+use crate::store::Store;
+use crate::telemetry::Metrics;
+use crate::usage::{Journal, Recorder};
+use arc_swap::ArcSwap;
+use pingora::connectors::http::Connector;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// Everything built from one configuration generation; immutable.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Limits and habits of the data plane.
+    pub settings: Settings,
+    /// Where model names lead.
+    pub routing: RoutingTable,
+    /// Keys of the configuration file.
+    pub keys: KeyTable,
+    /// Hash of the configuration's content.
+    pub hash: String,
+}
+
+/// Limits and habits of the data plane.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Largest request body.
+    pub max_body_bytes: usize,
+    /// Largest request header, all fields together.
+    pub max_header_bytes: usize,
+    /// Time a client has for its body before a minimum rate applies.
+    pub body_timeout: Duration,
+    /// Silence after which a streaming client gets a keep-alive comment.
+    pub keepalive_comment: Duration,
+    /// Whether every OpenAI stream ends with a usage chunk, or only on request.
+    pub always_stream_usage: bool,
+    /// Upstream attempts per request.
+    pub max_attempts: usize,
+}
+
+/// What lives as long as the process.
+pub struct Services {
+    /// The present snapshot.
+    pub snapshot: ArcSwap<Snapshot>,
+    /// Who calls.
+    pub authenticator: Authenticator,
+    /// Connections to providers.
+    pub connector: Connector,
+    /// The usage journal.
+    pub journal: Arc<Journal>,
+    /// Copies the journal to the store.
+    pub recorder: Arc<Recorder>,
+    /// The store, for reads that a client asked for.
+    pub store: Store,
+    /// Counters.
+    pub metrics: Metrics,
+    /// Wall clock.
+    pub clock: Clock,
+    /// Set while the process waits for running requests before it ends.
+    pub draining: AtomicBool,
+    /// Bounds the streams that are read to their end after the client left.
+    pub detached: Arc<Semaphore>,
+}
+
+/// Streams read to their end at a time after their clients left.
+pub const MAX_DETACHED_STREAMS: usize = 64;
+
+impl std::fmt::Debug for Services {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Services").finish_non_exhaustive()
+    }
+}
+
+impl Services {
+    /// Whether the process is about to end and takes no new connections.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
+    /// Runs a task that outlives its request; the caller holds a permit of `detached`.
+    #[expect(clippy::disallowed_methods, reason = "bounded by the permits of `detached`")]
+    pub fn spawn_detached(&self, task: impl Future<Output = ()> + Send + 'static) {
+        tokio::spawn(task);
+    }
+}

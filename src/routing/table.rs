@@ -1,0 +1,216 @@
+//! The immutable table that turns a model name into candidates.
+//!
+//! Order of the decisions: alias, configured model, prefix = provider, bare name = the default
+//! provider (or, on a vendor's own endpoint, that vendor's provider). The rest of the name after
+//! the prefix may hold slashes and reaches the provider as it is.
+
+use super::plan::{Candidate, Plan};
+use crate::catalog::{Endpoint, Model};
+use crate::formats::ApiFormat;
+use crate::providers::Provider;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Longest model name, in bytes.
+pub const MAX_MODEL_NAME_BYTES: usize = 256;
+
+/// Prefixes that are the same author under another name.
+const AUTHOR_ALIASES: &[(&str, &str)] = &[
+    ("x-ai", "xai"),
+    ("mistralai", "mistral"),
+    ("meta-llama", "meta"),
+    ("google", "gemini"),
+];
+
+/// Why a model name leads nowhere.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RouteError {
+    /// Neither the request nor the configuration names a model.
+    #[error("no model given, and no default model is configured")]
+    NoModel,
+    /// The name is empty, too long, or holds characters no model name has.
+    #[error("the model name is not valid")]
+    BadName,
+    /// No provider serves it.
+    #[error("model '{0}' is not known: no such alias or model, and its prefix names no provider")]
+    Unknown(String),
+}
+
+/// Everything that can be named.
+#[derive(Debug, Default)]
+pub struct RoutingTable {
+    providers: Vec<Arc<Provider>>,
+    by_name: HashMap<String, Arc<Provider>>,
+    models: HashMap<Arc<str>, Model>,
+    aliases: HashMap<String, Vec<String>>,
+    default_provider: Option<Arc<Provider>>,
+    default_model: Option<String>,
+}
+
+impl RoutingTable {
+    /// A table of these providers, models and aliases. Names of providers are case-insensitive.
+    pub fn new(
+        providers: Vec<Arc<Provider>>,
+        models: Vec<Model>,
+        aliases: HashMap<String, Vec<String>>,
+        defaults: (Option<&str>, Option<&str>),
+    ) -> Self {
+        let mut by_name = HashMap::new();
+        for provider in &providers {
+            by_name.insert(provider.slug.to_ascii_lowercase(), Arc::clone(provider));
+        }
+        for provider in &providers {
+            for name in provider.names() {
+                by_name.entry(name.to_ascii_lowercase()).or_insert_with(|| Arc::clone(provider));
+            }
+        }
+        for (one, other) in AUTHOR_ALIASES {
+            for (known, alias) in [(one, other), (other, one)] {
+                if let Some(provider) = by_name.get(*known).cloned() {
+                    by_name.entry((*alias).to_owned()).or_insert(provider);
+                }
+            }
+        }
+        let (default_provider, default_model) = defaults;
+        Self {
+            default_provider: default_provider
+                .and_then(|name| by_name.get(&name.to_ascii_lowercase()).cloned()),
+            default_model: default_model.map(str::to_owned),
+            models: models.into_iter().map(|model| (Arc::clone(&model.id), model)).collect(),
+            providers,
+            by_name,
+            aliases,
+        }
+    }
+
+    /// The provider with this name or alias.
+    pub fn provider(&self, name: &str) -> Option<&Arc<Provider>> {
+        match self.by_name.get(name) {
+            Some(provider) => Some(provider),
+            None => self.by_name.get(&name.to_ascii_lowercase()),
+        }
+    }
+
+    /// All providers.
+    pub fn providers(&self) -> &[Arc<Provider>] {
+        &self.providers
+    }
+
+    /// All configured models.
+    pub fn models(&self) -> impl Iterator<Item = &Model> {
+        self.models.values()
+    }
+
+    /// One configured model.
+    pub fn model(&self, id: &str) -> Option<&Model> {
+        self.models.get(id)
+    }
+
+    /// All aliases with what they stand for.
+    pub fn aliases(&self) -> impl Iterator<Item = (&str, &[String])> {
+        self.aliases.iter().map(|(name, targets)| (name.as_str(), targets.as_slice()))
+    }
+
+    /// Whether a name is an alias of the configuration.
+    pub fn is_alias(&self, name: &str) -> bool {
+        self.aliases.contains_key(name)
+    }
+
+    /// The candidates for these names, in order; none of them twice. `home` is the format of the
+    /// endpoint that was called when bare names belong to that vendor. Names that lead nowhere
+    /// fail only if no other one leads somewhere.
+    pub fn plan(&self, names: &[&str], home: Option<ApiFormat>) -> Result<Plan, RouteError> {
+        let default = self.default_model.as_deref();
+        let names = if names.is_empty() { default.as_slice() } else { names };
+        let mut candidates: Vec<Candidate> = Vec::with_capacity(names.len());
+        let mut failure = RouteError::NoModel;
+        for name in names {
+            match self.resolve(name, home) {
+                Ok(found) => add_new(&mut candidates, found),
+                Err(error) => failure = error,
+            }
+        }
+        if candidates.is_empty() { Err(failure) } else { Ok(Plan { candidates }) }
+    }
+
+    fn resolve(&self, name: &str, home: Option<ApiFormat>) -> Result<Vec<Candidate>, RouteError> {
+        let legal = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
+        if name.is_empty() || name.len() > MAX_MODEL_NAME_BYTES || !name.bytes().all(legal) {
+            return Err(RouteError::BadName);
+        }
+        let Some(targets) = self.aliases.get(name) else {
+            return self.resolve_model(name, home);
+        };
+        let mut found = Vec::new();
+        for target in targets {
+            add_new(&mut found, self.resolve_model(target, home)?);
+        }
+        Ok(found)
+    }
+
+    fn resolve_model(
+        &self,
+        name: &str,
+        home: Option<ApiFormat>,
+    ) -> Result<Vec<Candidate>, RouteError> {
+        let unknown = || RouteError::Unknown(name.to_owned());
+        if let Some(model) = self.models.get(name) {
+            return non_empty(self.configured(model)).ok_or_else(unknown);
+        }
+        let (provider, upstream_model) = match name.split_once('/') {
+            Some((prefix, rest)) if !rest.is_empty() => {
+                (self.provider(prefix).ok_or_else(unknown)?, rest)
+            }
+            Some(_) => return Err(unknown()),
+            None => (self.home_of_bare_names(home).ok_or_else(unknown)?, name),
+        };
+        let canonical = format!("{}/{upstream_model}", provider.slug);
+        if let Some(model) = self.models.get(canonical.as_str()) {
+            return non_empty(self.configured(model)).ok_or_else(unknown);
+        }
+        Ok(vec![Candidate {
+            provider: Arc::clone(provider),
+            upstream_model: upstream_model.into(),
+            canonical: canonical.into(),
+            configured: false,
+            pricing: None,
+            max_completion_tokens: None,
+        }])
+    }
+
+    fn home_of_bare_names(&self, home: Option<ApiFormat>) -> Option<&Arc<Provider>> {
+        let Some(format) = home else { return self.default_provider.as_ref() };
+        let native = ["anthropic", "google"].iter().filter_map(|name| self.provider(name));
+        native.chain(&self.providers).find(|provider| provider.vendor.format() == format)
+    }
+
+    fn configured(&self, model: &Model) -> Vec<Candidate> {
+        let candidate = |endpoint: &Endpoint| {
+            Some(Candidate {
+                provider: Arc::clone(self.provider(&endpoint.provider)?),
+                upstream_model: Arc::clone(&endpoint.upstream_model),
+                canonical: Arc::clone(&model.id),
+                configured: true,
+                pricing: endpoint.pricing.clone(),
+                max_completion_tokens: model.max_completion_tokens,
+            })
+        };
+        model.endpoints.iter().filter_map(candidate).collect()
+    }
+}
+
+fn non_empty(candidates: Vec<Candidate>) -> Option<Vec<Candidate>> {
+    (!candidates.is_empty()).then_some(candidates)
+}
+
+fn add_new(candidates: &mut Vec<Candidate>, found: Vec<Candidate>) {
+    for candidate in found {
+        let same = |known: &Candidate| {
+            known.provider.slug == candidate.provider.slug
+                && known.upstream_model == candidate.upstream_model
+        };
+        if !candidates.iter().any(same) {
+            candidates.push(candidate);
+        }
+    }
+}
