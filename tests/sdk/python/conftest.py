@@ -36,7 +36,7 @@ WEATHER_SCHEMA = {
 }
 
 
-def say(text, **reply):
+def say(text, /, **reply):
     """A user text that tells the mock how to answer; without instructions just the text."""
     return f"{text} [[mock {json.dumps(reply)}]]" if reply else text
 
@@ -90,7 +90,10 @@ class Provider:
 
 @pytest.fixture(scope="session")
 def stack():
-    running = Stack()
+    try:
+        running = Stack()
+    except RuntimeError as error:
+        pytest.exit(str(error), returncode=1)
     yield running
     fallen = running.fallen()
     running.stop()

@@ -22,7 +22,7 @@ names = pytest.mark.parametrize(
 )
 
 
-def user(text, **reply):
+def user(text, /, **reply):
     return {"role": "user", "content": say(text, **reply)}
 
 

@@ -25,7 +25,7 @@ TOKENS = {"prompt": 120, "completion": 45, "cached": 20, "reasoning": 10}
 every_model = pytest.mark.parametrize("model", MODELS)
 
 
-def user(text, **reply):
+def user(text, /, **reply):
     return {"role": "user", "content": say(text, **reply)}
 
 

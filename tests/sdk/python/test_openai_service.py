@@ -10,7 +10,7 @@ from conftest import ANTHROPIC_MODEL, GOOGLE_MODEL, OPENAI_MODEL, generation, sa
 EMBEDDING_MODEL = "openai/text-embedding-3-small"
 
 
-def user(text, **reply):
+def user(text, /, **reply):
     return {"role": "user", "content": say(text, **reply)}
 
 
