@@ -67,7 +67,8 @@ type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
 async fn ask(address: SocketAddr, method: &str, path: &str) -> Result<Answered, AnyError> {
     let stream = tokio::net::TcpStream::connect(address).await?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let request = Request::builder()
         .method(method)
         .uri(path)

@@ -70,9 +70,10 @@ pub(super) fn run(command: &ConfigCommand) -> Result<(), CliError> {
 fn show(args: &ShowArgs) -> Result<(), CliError> {
     let loaded = args.config.load()?;
     let detail = if args.redact { Detail::Redacted } else { Detail::Full };
-    let table = match args.effective {
-        true => show::effective(&loaded.config, detail),
-        false => show::written(&loaded, detail),
+    let table = if args.effective {
+        show::effective(&loaded.config, detail)
+    } else {
+        show::written(&loaded, detail)
     };
     if args.read.json {
         return output::json(&table);

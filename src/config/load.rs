@@ -51,6 +51,12 @@ pub fn find(named: Option<&Path>) -> Option<PathBuf> {
 pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, ConfigError> {
     let mut source = Source::default();
     let tree = source.read(path).map_err(ConfigError::new)?;
+    if source.main_is_blank {
+        // A file cut to nothing by a full disk must not take every provider away.
+        let hint = "write at least version = 1".to_owned();
+        let problem = Problem::of_file(path, "the file is empty");
+        return Err(ConfigError::new(vec![Problem { hint: Some(hint), ..problem }]));
+    }
     let mut config: Config = shape::read(&tree).map_err(ConfigError::new)?;
     locate_files(&mut config, &tree, env);
     let (errors, warnings) = validate::check(&config, &tree, env);
@@ -75,6 +81,7 @@ pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded,
 struct Source {
     digest: Sha256,
     folders: Vec<PathBuf>,
+    main_is_blank: bool,
 }
 
 impl Source {
@@ -99,6 +106,7 @@ impl Source {
         // Lengths keep two files from being taken for one.
         self.digest.update(u64::try_from(text.len()).unwrap_or(u64::MAX).to_le_bytes());
         self.digest.update(text.as_bytes());
+        self.main_is_blank |= index == 0 && text.trim().is_empty();
         syntax::parse(path, index, &text)
     }
 
@@ -224,5 +232,6 @@ fn parent(file: &Path) -> PathBuf {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }

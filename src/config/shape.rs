@@ -240,7 +240,9 @@ impl<'a> Reader<'a> {
             Value::Integer(number) => visit_integer(*number, visitor),
             Value::Float(number) => visitor.visit_f64(*number),
             Value::Text(text) => visitor.visit_str(text),
-            Value::List(items) => visitor.visit_seq(Items { items, next: 0, notes: self.notes }),
+            Value::List(items) => {
+                visitor.visit_seq(Items { nodes: items, next: 0, notes: self.notes })
+            }
             Value::Table(entries) => visitor.visit_map(self.entries(entries, None)),
         };
         self.placed(result)
@@ -251,7 +253,7 @@ impl<'a> Reader<'a> {
         entries: &'a [Entry],
         fields: Option<&'static [&'static str]>,
     ) -> Entries<'a> {
-        Entries { entries, current: None, fields, notes: self.notes }
+        Entries { rest: entries, current: None, fields, notes: self.notes }
     }
 }
 
@@ -340,7 +342,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
 
 /// The items of a list.
 struct Items<'a> {
-    items: &'a [Node],
+    nodes: &'a [Node],
     next: usize,
     notes: &'a Notes,
 }
@@ -352,7 +354,7 @@ impl<'de> de::SeqAccess<'de> for Items<'_> {
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, ShapeError> {
-        let Some(node) = self.items.get(self.next) else { return Ok(None) };
+        let Some(node) = self.nodes.get(self.next) else { return Ok(None) };
         self.notes.path.borrow_mut().push(Step::Index(self.next));
         self.next += 1;
         let reader = Reader { node, key: None, notes: self.notes };
@@ -365,7 +367,7 @@ impl<'de> de::SeqAccess<'de> for Items<'_> {
 
 /// The entries of a table; those not among `fields` are noted and skipped.
 struct Entries<'a> {
-    entries: &'a [Entry],
+    rest: &'a [Entry],
     current: Option<&'a Entry>,
     fields: Option<&'static [&'static str]>,
     notes: &'a Notes,
@@ -378,8 +380,8 @@ impl<'de> de::MapAccess<'de> for Entries<'_> {
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, ShapeError> {
-        while let Some((entry, rest)) = self.entries.split_first() {
-            self.entries = rest;
+        while let Some((entry, rest)) = self.rest.split_first() {
+            self.rest = rest;
             if let Some(fields) = self.fields
                 && !fields.contains(&entry.key.as_str())
             {

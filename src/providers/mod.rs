@@ -11,8 +11,8 @@ pub mod provider;
 
 pub use provider::{KeyPool, Provider, ProviderKey, Timeouts};
 
-use crate::formats::{ApiFormat, UpstreamFailure};
 use crate::error::{Blame, GatewayError, Kind, Retry};
+use crate::formats::{ApiFormat, UpstreamFailure};
 use crate::secret::Secret;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::time::Duration;

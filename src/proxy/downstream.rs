@@ -108,10 +108,9 @@ impl<'s> Downstream<'s> {
         let left = allowed.saturating_sub(started.elapsed());
         match tokio::time::timeout(left, self.session.read_request_body()).await {
             Ok(read) => read.map_err(|error| broken_body().with_detail(error.to_string())),
-            Err(_) => Err(GatewayError::client(
-                Kind::RequestTimeout,
-                "the request body came too slowly",
-            )),
+            Err(_) => {
+                Err(GatewayError::client(Kind::RequestTimeout, "the request body came too slowly"))
+            }
         }
     }
 

@@ -11,23 +11,23 @@
 //! the error body or the first event, and a silent provider must not silence the gateway. Every
 //! route but the health check passes [`admit::identify`].
 
-pub mod operation;
-pub mod entry;
-pub mod state;
-pub mod context;
-pub mod downstream;
 pub mod admit;
-pub mod exchange;
+pub mod context;
 pub mod dispatch;
+pub mod downstream;
+pub mod entry;
+pub mod exchange;
 pub mod failover;
-pub mod respond;
 pub mod keep_alive;
-pub mod settle;
+pub mod local;
+pub mod operation;
 pub mod raw;
 pub mod raw_tap;
-pub mod local;
 pub mod reject;
+pub mod respond;
 mod serve;
+pub mod settle;
+pub mod state;
 
 use crate::error::{GatewayError, Kind};
 use async_trait::async_trait;
@@ -178,10 +178,7 @@ impl ProxyHttp for Gateway {
         if !committed && gateway_error.kind != Kind::ClientClosed {
             serve::reject(session, context, &gateway_error).await;
         }
-        FailToProxy {
-            error_code: gateway_error.kind.status(),
-            can_reuse_downstream: false,
-        }
+        FailToProxy { error_code: gateway_error.kind.status(), can_reuse_downstream: false }
     }
 
     async fn logging(

@@ -70,10 +70,7 @@ pub(super) async fn serve(
 }
 
 /// Gate and route. What is refused here comes with its reply, because some have extra headers.
-fn ask(
-    session: &mut Session,
-    snapshot: &Snapshot,
-) -> Result<Asked, Box<Refused>> {
+fn ask(session: &mut Session, snapshot: &Snapshot) -> Result<Asked, Box<Refused>> {
     let raw = session.as_ref().as_http1().map(Http1::get_headers_raw_bytes);
     let header = session.req_header();
     entry::gate(header, raw.as_deref(), snapshot.settings.max_header_bytes)
@@ -104,7 +101,9 @@ impl Refused {
 
 fn no_such_route(miss: RouteMiss) -> Box<Refused> {
     let (error, allow) = match miss {
-        RouteMiss::NotFound => (GatewayError::client(Kind::NotFound, "there is no such route"), None),
+        RouteMiss::NotFound => {
+            (GatewayError::client(Kind::NotFound, "there is no such route"), None)
+        }
         RouteMiss::MethodNotAllowed(allowed) => {
             let text = format!("this route takes {allowed} requests only");
             (GatewayError::client(Kind::MethodNotAllowed, text), Some(allowed))

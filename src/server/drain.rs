@@ -34,7 +34,8 @@ impl BackgroundService for Drain {
         self.services.draining.store(true, Ordering::Release);
         tracing::info!("draining");
         while self.services.metrics.requests_in_flight.get() > 0
-            || self.services.detached.available_permits() < crate::proxy::state::MAX_DETACHED_STREAMS
+            || self.services.detached.available_permits()
+                < crate::proxy::state::MAX_DETACHED_STREAMS
         {
             tokio::time::sleep(POLL).await;
         }

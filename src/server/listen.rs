@@ -54,8 +54,7 @@ impl Edge {
         options.h2_idle_timeout = Some(H2_IDLE);
         proxy.server_options = Some(options);
         proxy.h2_options = Some(h2_options());
-        let http =
-            TimedHttp { proxy: Arc::new(proxy), header_timeout: limits.header_timeout };
+        let http = TimedHttp { proxy: Arc::new(proxy), header_timeout: limits.header_timeout };
         Self {
             http: Arc::new(http),
             connections: Semaphore::new(limits.max_connections),

@@ -107,7 +107,11 @@ impl Reloader {
         Ok(loaded)
     }
 
-    fn replace_certificate(&self, config: &Config, secrets: &ResolvedSecrets) -> Result<(), String> {
+    fn replace_certificate(
+        &self,
+        config: &Config,
+        secrets: &ResolvedSecrets,
+    ) -> Result<(), String> {
         let (Some(certificate), Some(tls)) = (&self.certificate, &config.server.tls) else {
             return Ok(());
         };

@@ -155,8 +155,7 @@ impl Rig {
 
     /// The journal of the mock provider.
     pub async fn journal(&self) -> Vec<serde_json::Value> {
-        let answer =
-            request(self.mock, Http::One, ("GET", "/__journal"), &[], Bytes::new()).await;
+        let answer = request(self.mock, Http::One, ("GET", "/__journal"), &[], Bytes::new()).await;
         answer.json().as_array().unwrap().clone()
     }
 
@@ -222,8 +221,7 @@ pub async fn request(
     let request = request.body(Full::new(body)).unwrap();
     let response = match version {
         Http::One => {
-            let (mut sender, connection) =
-                hyper::client::conn::http1::handshake(io).await.unwrap();
+            let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
             tokio::spawn(connection);
             sender.send_request(request).await
         }

@@ -140,6 +140,15 @@ fn files_open_to_everybody_are_warned_about() {
 }
 
 #[test]
+fn a_file_cut_to_nothing_is_refused() {
+    let folder = Folder::new();
+    for (name, text) in [("a.toml", ""), ("a.toml", " \n"), ("a.yaml", "")] {
+        let error = load(&folder.file(name, text), &env).unwrap_err().to_string();
+        assert!(error.contains(":1:1: ") && error.contains("empty"), "{error}");
+    }
+}
+
+#[test]
 fn what_is_no_readable_file_is_refused() {
     let folder = Folder::new();
     let missing = folder.0.path().join("none.toml");

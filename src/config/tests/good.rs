@@ -115,7 +115,7 @@ fn the_documented_example_loads_without_a_warning() {
 
 #[test]
 fn nothing_written_means_the_defaults() {
-    let loaded = load_text("").unwrap();
+    let loaded = load_text("# Nothing but a remark.\n").unwrap();
     assert_eq!(loaded.config, Config::default());
     assert_eq!(loaded.warnings.len(), 1, "{:?}", loaded.warnings);
 }

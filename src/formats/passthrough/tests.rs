@@ -270,7 +270,8 @@ fn the_usage_chunk_is_swallowed_for_those_who_did_not_ask() {
     assert_eq!(chunks_of(&sent).len(), 2);
     assert_eq!(observed.usage.prompt, Some(3));
     // Azure's first chunk has no alternatives either, but is none of ours.
-    let azure = "data: {\"choices\":[],\"id\":\"\",\"usage\":null,\"prompt_filter_results\":[]}\n\n";
+    let azure =
+        "data: {\"choices\":[],\"id\":\"\",\"usage\":null,\"prompt_filter_results\":[]}\n\n";
     let body = [azure, TEXT, FINISH, DONE].concat();
     let start = translator(ApiFormat::OpenAiChat, Framing::Sse, quiet());
     assert_eq!(chunks_of(&relay(start, &[body.as_bytes()]).unwrap().0).len(), 3);
@@ -349,14 +350,54 @@ fn requests_differ_only_where_they_must() {
         String::from_utf8(sent.to_vec()).unwrap()
     };
     let cases = [
-        (ApiFormat::OpenAiChat, r#"{ "model" : "a/b", "x":1.50, "messages":[] }"#, false, r#"{ "model" : "up-1", "x":1.50, "messages":[] }"#),
-        (ApiFormat::OpenAiChat, r#"{"messages":[],"models":["a"],"provider":{},"temperature":1e0}"#, false, r#"{"messages":[],"temperature":1e0,"model":"up-1"}"#),
-        (ApiFormat::OpenAiChat, r#"{"model":"a","stream":true}"#, true, r#"{"model":"up-1","stream":true,"stream_options":{"include_usage":true}}"#),
-        (ApiFormat::OpenAiChat, r#"{"model":"a","stream_options":{"include_usage": false, "x":2}}"#, true, r#"{"model":"up-1","stream_options":{"include_usage": true, "x":2}}"#),
-        (ApiFormat::OpenAiChat, r#"{"model":"a","stream_options":{"x":2}}"#, true, r#"{"model":"up-1","stream_options":{"include_usage":true,"x":2}}"#),
-        (ApiFormat::OpenAiChat, r#"{"model":"a","stream_options":{ }}"#, true, r#"{"model":"up-1","stream_options":{"include_usage":true }}"#),
-        (ApiFormat::OpenAiChat, r#"{"model":"a","stream_options":null}"#, true, r#"{"model":"up-1","stream_options":{"include_usage":true}}"#),
-        (ApiFormat::Anthropic, r#"{"model":"claude","stream":true,"plugins":[]}"#, true, r#"{"model":"up-1","stream":true}"#),
+        (
+            ApiFormat::OpenAiChat,
+            r#"{ "model" : "a/b", "x":1.50, "messages":[] }"#,
+            false,
+            r#"{ "model" : "up-1", "x":1.50, "messages":[] }"#,
+        ),
+        (
+            ApiFormat::OpenAiChat,
+            r#"{"messages":[],"models":["a"],"provider":{},"temperature":1e0}"#,
+            false,
+            r#"{"messages":[],"temperature":1e0,"model":"up-1"}"#,
+        ),
+        (
+            ApiFormat::OpenAiChat,
+            r#"{"model":"a","stream":true}"#,
+            true,
+            r#"{"model":"up-1","stream":true,"stream_options":{"include_usage":true}}"#,
+        ),
+        (
+            ApiFormat::OpenAiChat,
+            r#"{"model":"a","stream_options":{"include_usage": false, "x":2}}"#,
+            true,
+            r#"{"model":"up-1","stream_options":{"include_usage": true, "x":2}}"#,
+        ),
+        (
+            ApiFormat::OpenAiChat,
+            r#"{"model":"a","stream_options":{"x":2}}"#,
+            true,
+            r#"{"model":"up-1","stream_options":{"include_usage":true,"x":2}}"#,
+        ),
+        (
+            ApiFormat::OpenAiChat,
+            r#"{"model":"a","stream_options":{ }}"#,
+            true,
+            r#"{"model":"up-1","stream_options":{"include_usage":true }}"#,
+        ),
+        (
+            ApiFormat::OpenAiChat,
+            r#"{"model":"a","stream_options":null}"#,
+            true,
+            r#"{"model":"up-1","stream_options":{"include_usage":true}}"#,
+        ),
+        (
+            ApiFormat::Anthropic,
+            r#"{"model":"claude","stream":true,"plugins":[]}"#,
+            true,
+            r#"{"model":"up-1","stream":true}"#,
+        ),
         (ApiFormat::Gemini, r#"{"contents":[]}"#, true, r#"{"contents":[]}"#),
     ];
     for (format, body, stream, expected) in cases {

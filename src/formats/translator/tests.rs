@@ -93,7 +93,10 @@ fn said_in_openai(id: &str, sent: &str) -> Said {
         finishes += usize::from(choice["finish_reason"].is_string());
     }
     assert_eq!(finishes, 1, "{id}");
-    assert_eq!(calls.keys().copied().collect::<Vec<_>>(), (0..calls.len() as u64).collect::<Vec<_>>());
+    assert_eq!(
+        calls.keys().copied().collect::<Vec<_>>(),
+        (0..calls.len() as u64).collect::<Vec<_>>()
+    );
     said.calls = calls.into_values().map(|(name, json)| (name, parsed(&json))).collect();
     said
 }
@@ -145,7 +148,11 @@ fn said_in_gemini(body: &str) -> Option<Said> {
                 return None;
             }
             let text = part["text"].as_str().unwrap_or_default();
-            if part["thought"] == true { said.reasoning += text } else { said.text += text }
+            if part["thought"] == true {
+                said.reasoning += text
+            } else {
+                said.text += text
+            }
             if let Some(call) = part.get("functionCall") {
                 if call.get("partialArgs").is_some() || call.get("willContinue").is_some() {
                     return None;
@@ -181,7 +188,8 @@ fn recorded(folder: &str) -> Vec<(String, String)> {
 fn recorded_anthropic_streams_say_the_same_in_openai() {
     let mut seen = 0;
     for (id, body) in recorded("anthropic-messages") {
-        let Ok((sent, observed)) = relay(to_openai(ApiFormat::Anthropic), &[body.as_bytes()]) else {
+        let Ok((sent, observed)) = relay(to_openai(ApiFormat::Anthropic), &[body.as_bytes()])
+        else {
             assert!(!body.contains("message_stop") || body.contains("event: error"), "{id}");
             continue;
         };
@@ -200,7 +208,8 @@ fn recorded_gemini_streams_say_the_same_in_openai() {
     for folder in ["google-generate", "vertex-generate"] {
         for (id, body) in recorded(folder) {
             let Ok((sent, _)) = relay(to_openai(ApiFormat::Gemini), &[body.as_bytes()]) else {
-                let finished = body.contains("\"finishReason\"") || body.contains("\"blockReason\"");
+                let finished =
+                    body.contains("\"finishReason\"") || body.contains("\"blockReason\"");
                 assert!(!finished || body.contains("\"error\""), "{id}");
                 continue;
             };
@@ -289,7 +298,12 @@ fn every_client_is_told_in_its_own_format() {
     let sent = fail(ApiFormat::Anthropic, Framing::Sse, START);
     assert!(sent.contains("event: error\ndata: {"), "{sent}");
     let element = "{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"Hi\"}]}}]}";
-    for input in ["", "[", Box::leak(format!("[{element}").into_boxed_str()), Box::leak(format!("[{element},").into_boxed_str())] {
+    for input in [
+        "",
+        "[",
+        Box::leak(format!("[{element}").into_boxed_str()),
+        Box::leak(format!("[{element},").into_boxed_str()),
+    ] {
         let sent = fail(ApiFormat::Gemini, Framing::JsonArray, input);
         let whole: Value = serde_json::from_str(&sent).unwrap_or_else(|_| panic!("{sent}"));
         assert_eq!(whole.as_array().unwrap().last().unwrap()["error"]["code"], 504, "{sent}");
@@ -301,7 +315,9 @@ fn every_client_is_told_in_its_own_format() {
 #[test]
 fn an_error_element_is_not_sent_to_an_array_client() {
     let element = "{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"Hi\"}]}}]}";
-    let body = format!("[{element},{{\"error\":{{\"code\":503,\"status\":\"UNAVAILABLE\",\"message\":\"x\"}}}}]");
+    let body = format!(
+        "[{element},{{\"error\":{{\"code\":503,\"status\":\"UNAVAILABLE\",\"message\":\"x\"}}}}]"
+    );
     let format = ApiFormat::Gemini;
     let mut relay = Translator::new(format, format, Framing::JsonArray, label()).unwrap();
     let fault = relay.push(Bytes::from(body)).unwrap_err();
@@ -317,11 +333,14 @@ fn an_error_element_is_not_sent_to_an_array_client() {
 #[test]
 fn changed_function_names_come_back() {
     let name = "weather.for city";
-    let tool = Tool { name: name.into(), description: None, parameters: None, strict: None, cache: None };
+    let tool =
+        Tool { name: name.into(), description: None, parameters: None, strict: None, cache: None };
     let request = Request { tools: vec![tool], ..Request::default() };
     let sent_name = anthropic::names::tool_name(name);
     assert_ne!(sent_name, name);
-    let call = format!("event: content_block_start\ndata: {{\"type\":\"content_block_start\",\"index\":0,\"content_block\":{{\"type\":\"tool_use\",\"id\":\"t1\",\"name\":\"{sent_name}\",\"input\":{{}}}}}}\n\n");
+    let call = format!(
+        "event: content_block_start\ndata: {{\"type\":\"content_block_start\",\"index\":0,\"content_block\":{{\"type\":\"tool_use\",\"id\":\"t1\",\"name\":\"{sent_name}\",\"input\":{{}}}}}}\n\n"
+    );
     let names = ToolNames::of(ApiFormat::Anthropic, &request);
     let start = to_openai(ApiFormat::Anthropic).with_tool_names(names);
     let (sent, observed) = relay(start, &[[START, &call, STOP].concat().as_bytes()]).unwrap();
