@@ -9,9 +9,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 export const OPENAI_MODEL = "openai/gpt-5.4";
-export const ANTHROPIC_MODEL = "anthropic/claude-sonnet-4-5";
+export const ANTHROPIC_MODEL = "anthropic/claude-haiku-4-5";
 export const GOOGLE_MODEL = "google/gemini-2.5-flash";
-export const CLAUDE = "claude-sonnet-4-5";
+export const CLAUDE = "claude-haiku-4-5";
 export const GEMINI = "gemini-2.5-flash";
 /** How soon after a client left the provider must see its connection closed. */
 export const CANCEL_WITHIN_MS = 1000;

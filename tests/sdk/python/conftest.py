@@ -22,9 +22,9 @@ for name in list(os.environ):
 from serve import Stack  # noqa: E402  (needs the path above)
 
 OPENAI_MODEL = "openai/gpt-5.4"
-ANTHROPIC_MODEL = "anthropic/claude-sonnet-4-5"
+ANTHROPIC_MODEL = "anthropic/claude-haiku-4-5"
 GOOGLE_MODEL = "google/gemini-2.5-flash"
-CLAUDE = "claude-sonnet-4-5"
+CLAUDE = "claude-haiku-4-5"
 GEMINI = "gemini-2.5-flash"
 # How soon after a client left the provider must see its connection closed.
 CANCEL_WITHIN_S = 1.0

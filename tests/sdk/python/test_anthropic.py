@@ -122,7 +122,7 @@ def test_vendor_headers_reach_the_provider(anthropic, provider):
     )
     headers = {name.lower(): value for name, value in dict(provider.last()["headers"]).items()}
     assert headers["anthropic-beta"] == "context-1m-2025-08-07"
-    assert headers["anthropic-version"] == "2023-06-01"
+    assert headers["anthropic-version"] == anthropic.default_headers["anthropic-version"]
     assert "x-internal" not in headers
 
 

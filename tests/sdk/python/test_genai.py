@@ -1,5 +1,7 @@
 """Google's SDK on /v1beta/models, and on the raw proxy."""
 
+import base64
+
 import pytest
 from conftest import CANCEL_WITHIN_S, GEMINI, GOOGLE_MODEL, generation, png, say, usd
 from google.genai import types
@@ -88,9 +90,12 @@ def test_image_system_and_thoughts(genai, provider):
     assert (thought.text, thought.thought) == ("It is red.", True)
     assert (said.text, said.thought_signature) == ("A dot.", b"sig")
     body = provider.last_body()
-    assert body["contents"][0]["parts"][0]["inlineData"]["mimeType"] == "image/png"
+    # The SDK mixes both spellings of Google's fields and writes URL-safe base64; all of it passes.
+    picture = body["contents"][0]["parts"][0]["inlineData"]
+    assert picture["mime_type"] == "image/png"
+    assert base64.urlsafe_b64decode(picture["data"]) == png()
     assert "Be brief." in str(body["systemInstruction"])
-    assert body["generationConfig"]["thinkingConfig"]["thinkingBudget"] == 512
+    assert body["generationConfig"]["thinkingConfig"]["thinking_budget"] == 512
 
 
 def test_chat_keeps_its_history(genai, provider):

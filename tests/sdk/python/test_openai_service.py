@@ -78,7 +78,7 @@ def test_names_of_one_model(openai, provider):
         "gpt-5.4": ("gpt-5.4", "gpt-5.4"),
         "oai/gpt-5.4": (OPENAI_MODEL, "gpt-5.4"),
         "fast": (OPENAI_MODEL, "gpt-5.4"),
-        "smart": (ANTHROPIC_MODEL, "claude-sonnet-4-5"),
+        "smart": (ANTHROPIC_MODEL, "claude-haiku-4-5"),
         "openai/meta/llama-4": ("openai/meta/llama-4", "meta/llama-4"),
     }
     for name, (shown, upstream) in asked.items():
@@ -112,7 +112,7 @@ def test_under_the_openrouter_prefix(openai_client):
     assert answer.choices[0].message.content == "Yes."
     with pytest.raises(sdk.BadRequestError) as raised:
         client.chat.completions.create(model="nobody/nothing", messages=[user("Hi.")])
-    assert raised.value.code == 400
+    assert raised.value.body["code"] == 400
     assert raised.value.body["metadata"]["error_type"] == "invalid_request"
 
 
