@@ -274,6 +274,10 @@ mod tests {
         );
         let filter = UsageFilter { from_ms: None, to_ms: Some(1_790_000_000_124) };
         let csv = exported(&rows, filter, &[GroupBy::User]).await;
-        assert!(csv.ends_with("\"end user, \"\"quoted\"\"\",1250,17500,5000,7500,0,1250.00000000125\r\n"));
+        assert!(
+            csv.ends_with(
+                "\"end user, \"\"quoted\"\"\",1250,17500,5000,7500,0,1250.00000000125\r\n"
+            )
+        );
     }
 }

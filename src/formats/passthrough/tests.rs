@@ -100,10 +100,10 @@ fn without_labels(body: &str) -> String {
         for key in ["id", "model"] {
             if let Some(Value::String(value)) = chunk.get(key) {
                 let written = serde_json::to_string(value).unwrap();
-                let at = crate::json::find(line.strip_prefix("data:").unwrap().as_bytes(), key);
-                let at = at.unwrap();
-                assert_eq!(&line[5 + at.start..5 + at.end], written, "escaped otherwise");
-                line.replace_range(5 + at.start..5 + at.end, "\"\"");
+                let at = find(line.strip_prefix("data:").unwrap().as_bytes(), key).unwrap();
+                let at = 5 + at.start..5 + at.end;
+                assert_eq!(line.get(at.clone()), Some(written.as_str()), "escaped otherwise");
+                line.replace_range(at, "\"\"");
             }
         }
         plain.push_str(&line);
@@ -285,7 +285,7 @@ fn a_stream_gets_its_end_mark_only_after_a_finish() {
     let (sent, _) = openai(&[TEXT, unended].concat()).unwrap();
     assert!(sent.ends_with("}]}\n\ndata: [DONE]\n\n"), "{sent}");
     assert!(matches!(openai(TEXT), Err(StreamFault::Truncated)));
-    let torn = [TEXT, &FINISH[..40]].concat();
+    let torn = [TEXT, FINISH.split_at(40).0].concat();
     assert!(matches!(openai(&torn), Err(StreamFault::Truncated)));
 }
 
