@@ -225,6 +225,9 @@ fn raw(path: &str) -> Result<Operation, RouteMiss> {
 /// backslash, no control bytes, no escape that hides one of these or a slash of another level.
 /// Only the name of a model may hold an encoded slash; SDKs write `/v1/models/openai%2Fgpt-5`.
 fn is_plain(path: &str) -> bool {
+    if path == "/" {
+        return true;
+    }
     let Some(inner) = path.strip_prefix('/') else { return false };
     let inner = inner.strip_suffix('/').unwrap_or(inner);
     let model = MODEL_PATHS.iter().find_map(|prefix| path.strip_prefix(prefix));
