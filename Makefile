@@ -66,7 +66,7 @@ unit-test: tools
 	fi
 
 doc: tools
-	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --locked --no-deps
+	@RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --quiet --locked --no-deps
 
 sdk-test: sdk-python sdk-node
 
