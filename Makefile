@@ -94,7 +94,7 @@ bench: tools
 
 # conf/ and docs/configuration.md are made from the documented types; a test compares them.
 conf: tools
-	@$(CARGO) run --quiet --locked -- config generate
+	@$(CARGO) run --quiet --locked -- config generate .
 
 clean:
 	@$(CARGO) clean
