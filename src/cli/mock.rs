@@ -12,7 +12,7 @@ use crate::mock::{Mock, Options};
 
 /// Arguments of `arouter mock`.
 #[derive(Debug, clap::Args)]
-pub struct MockArgs {
+pub(super) struct MockArgs {
     /// Address to listen on, HTTP/1.1 and HTTP/2 without TLS.
     #[arg(
         long,
@@ -20,18 +20,18 @@ pub struct MockArgs {
         default_value = "127.0.0.1:9999",
         value_name = "ADDR"
     )]
-    pub listen: SocketAddr,
+    listen: SocketAddr,
     /// Script file, JSON or TOML.
-    #[arg(long, value_name = "FILE")]
-    pub script: Option<PathBuf>,
+    #[arg(long, env = "AROUTER_MOCK_SCRIPT", value_name = "FILE")]
+    script: Option<PathBuf>,
     /// File the journal is appended to, one JSON object a line.
-    #[arg(long, value_name = "FILE")]
-    pub journal: Option<PathBuf>,
+    #[arg(long, env = "AROUTER_MOCK_JOURNAL", value_name = "FILE")]
+    journal: Option<PathBuf>,
 }
 
 /// Why the mock did not serve.
 #[derive(Debug, thiserror::Error)]
-pub enum MockError {
+pub(super) enum MockError {
     /// The runtime or the signal handlers could not be set up.
     #[error("the mock provider could not start: {0}")]
     Start(io::Error),
@@ -46,7 +46,7 @@ pub enum MockError {
 }
 
 /// Serves until SIGINT or SIGTERM.
-pub fn run(args: MockArgs) -> Result<(), MockError> {
+pub(super) fn run(args: MockArgs) -> Result<(), MockError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.map_err(MockError::Start)?.block_on(serve(args))
 }
