@@ -24,8 +24,8 @@ fn ordinary_requests_pass() {
 
 #[test]
 fn doubtful_requests_do_not() {
-    let bad = Some(Kind::InvalidRequest);
     type Fields = &'static [(&'static str, &'static str)];
+    let bad = Some(Kind::InvalidRequest);
     let cases: &[(Fields, Option<Kind>)] = &[
         (&[], bad),
         (&[("host", "a"), ("host", "b")], bad),
