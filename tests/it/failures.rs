@@ -230,7 +230,7 @@ async fn a_dead_provider_is_known_at_once() {
         let started = Instant::now();
         assert_eq!(ask.stream(&rig, Http::One, &json!({})).await.status, 502, "{ask:?}");
         assert_eq!(ask.whole(&rig, Http::One, &json!({})).await.status, 502, "{ask:?}");
-        assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
     }
 }
 

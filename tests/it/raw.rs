@@ -438,6 +438,6 @@ async fn leaving_a_raw_call_reaches_the_provider() {
         let left = Instant::now();
         call.leave();
         seen.recv().await.unwrap().expect("never closed");
-        assert!(left.elapsed() < Duration::from_millis(200), "{:?}", left.elapsed());
+        assert!(left.elapsed() < Duration::from_millis(500), "{:?}", left.elapsed());
     }
 }
