@@ -104,7 +104,9 @@ impl Kind {
     /// HTTP status of the reply.
     pub fn status(self) -> u16 {
         match self {
-            Self::InvalidRequest | Self::ContextLengthExceeded | Self::ContentPolicyViolation => 400,
+            Self::InvalidRequest | Self::ContextLengthExceeded | Self::ContentPolicyViolation => {
+                400
+            }
             Self::Authentication => 401,
             Self::PaymentRequired => 402,
             Self::PermissionDenied => 403,

@@ -113,9 +113,7 @@ mod tests {
 
     #[test]
     fn keys_carry_their_kind_and_192_bits() {
-        for (key, prefix) in
-            [(new_regular_key(), "lr_live_"), (new_management_key(), "lr_mgmt_")]
-        {
+        for (key, prefix) in [(new_regular_key(), "lr_live_"), (new_management_key(), "lr_mgmt_")] {
             let random = key.expose().strip_prefix(prefix).unwrap();
             assert_eq!(random.len(), 48);
             assert!(is_lower_hex(random));

@@ -32,10 +32,8 @@ fn listed<'t>(routing: &'t RoutingTable, key: &ApiKey) -> Vec<Listed<'t>> {
         owner: "arouter",
         model: targets.first().and_then(|target| routing.model(target)),
     });
-    let mut all: Vec<Listed<'t>> = models
-        .chain(aliases)
-        .filter(|entry| may_use(routing, key, entry.id))
-        .collect();
+    let mut all: Vec<Listed<'t>> =
+        models.chain(aliases).filter(|entry| may_use(routing, key, entry.id)).collect();
     all.sort_by(|one, other| one.id.cmp(other.id));
     all
 }

@@ -28,7 +28,7 @@ pub struct Authenticator {
 /// Bound of the negative cache; one entry is a hash.
 const MAX_REMEMBERED_UNKNOWN_KEYS: u64 = 100_000;
 /// How long an unknown credential is remembered.
-const UNKNOWN_KEY_TTL: std::time::Duration = std::time::Duration::from_secs(60);
+const UNKNOWN_KEY_TTL: std::time::Duration = std::time::Duration::from_mins(1);
 
 impl Authenticator {
     /// An authenticator that knows no stored key yet.

@@ -1,1 +1,5 @@
-//! Placeholder.
+//! Money: what a request costs.
+
+pub mod price;
+
+pub use price::{Cost, cost};

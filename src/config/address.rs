@@ -68,9 +68,8 @@ fn of_v6(address: Ipv6Addr) -> AddressClass {
         // `::`, mapped and compatible, and the three translation prefixes.
         [0, 0, 0, 0, 0, 0 | 0xffff, ..]
         | [0x64, 0xff9b, ..]
-        | [0x2002, ..]
         | [0x2001, 0, ..]
-        | [0xfe80..=0xfeff | 0xff00..=0xffff, ..] => AddressClass::Forbidden,
+        | [0x2002 | 0xfe80..=0xffff, ..] => AddressClass::Forbidden,
         [0xfc00..=0xfdff, ..] => AddressClass::Private,
         _ => AddressClass::Public,
     }

@@ -135,6 +135,9 @@ impl FromStr for BaseUrl {
 }
 
 fn split_port(authority: &str) -> Result<(&str, Option<u16>), BaseUrlError> {
+    if authority.starts_with('[') && !authority.contains(']') {
+        return Err(BaseUrlError::Host);
+    }
     let after_bracket = authority.rfind(']').map_or(0, |at| at + 1);
     let (_, tail) = authority.split_at_checked(after_bracket).ok_or(BaseUrlError::Host)?;
     let Some((before, port)) = tail.split_once(':') else { return Ok((authority, None)) };

@@ -51,6 +51,12 @@ pub fn find(named: Option<&Path>) -> Option<PathBuf> {
 pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, ConfigError> {
     let mut source = Source::default();
     let tree = source.read(path).map_err(ConfigError::new)?;
+    if source.main_is_blank {
+        // A file cut to nothing by a full disk must not take every provider away.
+        let hint = "write at least version = 1".to_owned();
+        let problem = Problem::of_file(path, "the file is empty");
+        return Err(ConfigError::new(vec![Problem { hint: Some(hint), ..problem }]));
+    }
     let mut config: Config = shape::read(&tree).map_err(ConfigError::new)?;
     locate_files(&mut config, &tree, env);
     let (errors, warnings) = validate::check(&config, &tree, env);
@@ -75,6 +81,7 @@ pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded,
 struct Source {
     digest: Sha256,
     folders: Vec<PathBuf>,
+    main_is_blank: bool,
 }
 
 impl Source {
@@ -99,6 +106,7 @@ impl Source {
         // Lengths keep two files from being taken for one.
         self.digest.update(u64::try_from(text.len()).unwrap_or(u64::MAX).to_le_bytes());
         self.digest.update(text.as_bytes());
+        self.main_is_blank |= index == 0 && text.trim().is_empty();
         syntax::parse(path, index, &text)
     }
 
@@ -113,7 +121,10 @@ impl Source {
             self.folders.push(parent(&folder.join(pattern)));
             match matches(&folder, pattern) {
                 Ok(paths) => found.extend(paths),
-                Err(message) => problems.push(tree.problem(node.at, message, None)),
+                Err(message) => {
+                    let hint = "patterns are relative to this file".to_owned();
+                    problems.push(tree.problem(node.at, message, Some(hint)));
+                }
             }
         }
         self.folders.retain(|folder| folder.is_dir());
@@ -152,7 +163,9 @@ fn merge_file(tree: &mut Tree, node: Node) -> Vec<Problem> {
 
 fn read_text(path: &Path) -> Result<String, Problem> {
     let failed = |error: &dyn std::fmt::Display| {
-        Problem::of_file(path, format!("cannot read the file: {error}"))
+        let hint = "name the file with --config or AROUTER_CONFIG".to_owned();
+        let message = format!("cannot read the file: {error}");
+        Problem { hint: Some(hint), ..Problem::of_file(path, message) }
     };
     let metadata = std::fs::metadata(path).map_err(|error| failed(&error))?;
     if !metadata.is_file() {
@@ -219,5 +232,6 @@ fn parent(file: &Path) -> PathBuf {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }

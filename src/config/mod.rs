@@ -1,7 +1,7 @@
 //! What an operator writes: the typed configuration, how it is loaded, and what is wrong with it.
 //!
 //! Used by `cli` and by `server`, which builds a snapshot from a [`Config`]. The types are plain
-//! data, one table a file; only [`load`], [`secret_ref`] and [`resolved`] touch files or the
+//! data, one table a file; only `load`, `secret_ref` and `resolved` touch files or the
 //! environment. A [`Config`] that [`load`] returns has passed every check of `validate`, and it
 //! never holds the text of a secret unless the operator wrote an `insecure_literal`.
 
@@ -27,6 +27,9 @@ pub mod show;
 mod syntax;
 mod tree;
 mod validate;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

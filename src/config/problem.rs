@@ -71,7 +71,7 @@ pub(super) fn nearest<'a>(
     names: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
     let typed = typed.to_lowercase().replace('-', "_");
-    let allowed = (typed.chars().count() / 3).max(1);
+    let allowed = typed.chars().count() / 3;
     let scored = names.into_iter().map(|name| {
         let plain = name.to_lowercase().replace('-', "_");
         // `literal` for `insecure_literal` is far by letters but plainly meant.

@@ -24,24 +24,38 @@ pub(super) fn read<T: DeserializeOwned>(tree: &Tree) -> Result<T, Vec<Problem>> 
     loop {
         let notes = Notes::default();
         let result = T::deserialize(Reader { node: &root, key: None, notes: &notes });
-        problems.extend(notes.unknown.into_inner().into_iter().map(|e| e.into_problem(tree)));
+        let unknown = notes.unknown.into_inner();
         let error = match result {
-            Ok(value) if problems.is_empty() => return Ok(value),
-            Ok(_) => return Err(problems),
-            Err(error) => error,
+            Ok(value) if problems.is_empty() && unknown.is_empty() => return Ok(value),
+            Ok(_) => None,
+            Err(error) => Some(error),
         };
-        let path = error.path.clone();
-        // A key that was taken out because it was wrong is not missing.
-        let consequence = error.missing_key.as_ref().is_some_and(|key| {
-            removed.iter().any(|old| old.split_last() == Some((&Step::from(*key), path.as_slice())))
-        });
-        if !consequence {
+        let path = error.as_ref().map(|error| error.path.clone());
+        if let Some(error) = error
+            && !follows(&error, &removed, &unknown)
+        {
             problems.push(error.into_problem(tree));
         }
+        problems.extend(unknown.into_iter().map(|error| error.into_problem(tree)));
+        let Some(path) = path else { return Err(problems) };
         if problems.len() >= MAX_PROBLEMS || !root.remove(&path) {
             return Err(problems);
         }
         removed.push(path);
+    }
+}
+
+/// Whether an error is only the consequence of another: a key that was taken out because it was
+/// wrong is not missing, and neither is one that is there but mistyped.
+fn follows(error: &ShapeError, removed: &[Vec<Step>], unknown: &[ShapeError]) -> bool {
+    let mut mistyped = unknown.iter().filter(|other| other.path == error.path);
+    match error.missing_key {
+        Some(key) => {
+            let meant = format!("did you mean `{key}`?");
+            removed.iter().any(|r| r.split_last() == Some((&Step::from(key), &error.path)))
+                || mistyped.any(|other| other.hint.as_ref() == Some(&meant))
+        }
+        None => mistyped.next().is_some(),
     }
 }
 
@@ -65,6 +79,33 @@ struct ShapeError {
 impl ShapeError {
     fn new(message: String, hint: Option<String>) -> Self {
         Self { message, hint, at: None, path: Vec::new(), missing_key: None }
+    }
+
+    /// Gives an error without a hint the one that belongs to its key.
+    fn explain(&mut self) {
+        if self.hint.is_some() {
+            return;
+        }
+        let key = self.path.iter().rev().find_map(|step| match step {
+            Step::Key(key) => Some(key.as_str()),
+            Step::Index(_) => None,
+        });
+        let hint = match (self.missing_key, key.unwrap_or_default()) {
+            (Some(missing), _) => format!("add `{missing} = …` to this table"),
+            (None, "base_url") => "such as \"https://api.openai.com/v1\"".to_owned(),
+            (None, "listen") => "write ip:port, such as \"127.0.0.1:8080\"".to_owned(),
+            (None, "expires_at") => "such as 2027-01-31T00:00:00Z".to_owned(),
+            (None, "hash") => "`arouter keys hash` makes one".to_owned(),
+            (None, "limit_usd" | "opening_balance_usd") => "USD, such as \"5.00\"".to_owned(),
+            (None, _) if self.path.iter().any(|step| *step == Step::from("price")) => {
+                "a decimal string in quotes, such as \"2.50\"".to_owned()
+            }
+            (None, "keys" | "secret" | "key") => {
+                "write { env = \"NAME\" } or { file = \"/path\" }".to_owned()
+            }
+            _ => "`arouter config schema` describes every key".to_owned(),
+        };
+        self.hint = Some(hint);
     }
 
     fn into_problem(self, tree: &Tree) -> Problem {
@@ -186,6 +227,7 @@ impl<'a> Reader<'a> {
                 let name = error.missing_key.and(self.key);
                 error.at = Some(name.unwrap_or(self.node.at));
                 error.path.clone_from(&self.notes.path.borrow());
+                error.explain();
             }
             error
         })
@@ -198,7 +240,9 @@ impl<'a> Reader<'a> {
             Value::Integer(number) => visit_integer(*number, visitor),
             Value::Float(number) => visitor.visit_f64(*number),
             Value::Text(text) => visitor.visit_str(text),
-            Value::List(items) => visitor.visit_seq(Items { items, next: 0, notes: self.notes }),
+            Value::List(items) => {
+                visitor.visit_seq(Items { nodes: items, next: 0, notes: self.notes })
+            }
             Value::Table(entries) => visitor.visit_map(self.entries(entries, None)),
         };
         self.placed(result)
@@ -209,7 +253,7 @@ impl<'a> Reader<'a> {
         entries: &'a [Entry],
         fields: Option<&'static [&'static str]>,
     ) -> Entries<'a> {
-        Entries { entries, current: None, fields, notes: self.notes }
+        Entries { rest: entries, current: None, fields, notes: self.notes }
     }
 }
 
@@ -298,7 +342,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
 
 /// The items of a list.
 struct Items<'a> {
-    items: &'a [Node],
+    nodes: &'a [Node],
     next: usize,
     notes: &'a Notes,
 }
@@ -310,10 +354,12 @@ impl<'de> de::SeqAccess<'de> for Items<'_> {
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, ShapeError> {
-        let Some(node) = self.items.get(self.next) else { return Ok(None) };
+        let Some(node) = self.nodes.get(self.next) else { return Ok(None) };
         self.notes.path.borrow_mut().push(Step::Index(self.next));
         self.next += 1;
-        let value = seed.deserialize(Reader { node, key: None, notes: self.notes })?;
+        let reader = Reader { node, key: None, notes: self.notes };
+        // Placed here too: a conversion may fail after the reader has returned.
+        let value = reader.placed(seed.deserialize(reader))?;
         self.notes.path.borrow_mut().pop();
         Ok(Some(value))
     }
@@ -321,7 +367,7 @@ impl<'de> de::SeqAccess<'de> for Items<'_> {
 
 /// The entries of a table; those not among `fields` are noted and skipped.
 struct Entries<'a> {
-    entries: &'a [Entry],
+    rest: &'a [Entry],
     current: Option<&'a Entry>,
     fields: Option<&'static [&'static str]>,
     notes: &'a Notes,
@@ -334,13 +380,14 @@ impl<'de> de::MapAccess<'de> for Entries<'_> {
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, ShapeError> {
-        while let Some((entry, rest)) = self.entries.split_first() {
-            self.entries = rest;
+        while let Some((entry, rest)) = self.rest.split_first() {
+            self.rest = rest;
             if let Some(fields) = self.fields
                 && !fields.contains(&entry.key.as_str())
             {
                 let mut unknown: ShapeError = de::Error::unknown_field(&entry.key, fields);
                 unknown.at = Some(entry.at);
+                unknown.path.clone_from(&self.notes.path.borrow());
                 self.notes.unknown.borrow_mut().push(unknown);
                 continue;
             }
@@ -365,7 +412,7 @@ impl<'de> de::MapAccess<'de> for Entries<'_> {
         };
         self.notes.path.borrow_mut().push(Step::Key(entry.key.clone()));
         let reader = Reader { node: &entry.node, key: Some(entry.at), notes: self.notes };
-        let value = seed.deserialize(reader)?;
+        let value = reader.placed(seed.deserialize(reader))?;
         self.notes.path.borrow_mut().pop();
         Ok(value)
     }

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use toml::{Table, Value as Toml};
 
-use super::Config;
 use super::store::StoreUrl;
 use super::tree::{Node, Value};
+use super::{Config, Loaded};
 
 /// What a shown configuration tells about the machine it runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +25,15 @@ pub enum Detail {
 pub fn effective(config: &Config, detail: Detail) -> Table {
     // Serialising plain data into a table cannot fail; an empty table is the safe answer anyway.
     let mut table = Table::try_from(config).unwrap_or_default();
+    if detail == Detail::Redacted {
+        redact_table(&mut table);
+    }
+    table
+}
+
+/// What the files say, without defaults, as a TOML table.
+pub fn written(loaded: &Loaded, detail: Detail) -> Table {
+    let mut table: Table = toml::from_str(&loaded.written).unwrap_or_default();
     if detail == Detail::Redacted {
         redact_table(&mut table);
     }
@@ -91,13 +100,6 @@ fn to_toml(key: &str, node: &Node) -> Option<Toml> {
                 .collect(),
         ),
     })
-}
-
-/// Replaces what `Detail::Redacted` leaves out.
-pub fn redact(text: &str) -> Option<String> {
-    let mut table: Table = toml::from_str(text).ok()?;
-    redact_table(&mut table);
-    toml::to_string(&table).ok()
 }
 
 fn redact_table(table: &mut Table) {

@@ -58,6 +58,7 @@ impl<'a> Lines<'a> {
         let at = self.position(&error.span().unwrap_or(0..0));
         let mut problem = Problem::of_file(path, error.message().replace('\n', ", "));
         (problem.line, problem.column) = (at.line, at.column);
+        problem.hint = Some("the file is not valid TOML from here on".to_owned());
         problem
     }
 
@@ -117,6 +118,7 @@ fn parse_yaml(path: &Path, file: usize, text: &str) -> Result<Node, Problem> {
             let message = error.without_snippet().to_string();
             let message = message.lines().next().unwrap_or_default().to_owned();
             let mut problem = Problem::of_file(path, message);
+            problem.hint = Some("the file is not valid YAML from here on".to_owned());
             if let Some(location) = error.location() {
                 problem.line = usize::try_from(location.line()).unwrap_or(1).max(1);
                 problem.column = usize::try_from(location.column()).unwrap_or(1).max(1);

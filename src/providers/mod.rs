@@ -11,8 +11,8 @@ pub mod provider;
 
 pub use provider::{KeyPool, Provider, ProviderKey, Timeouts};
 
-use crate::formats::{ApiFormat, UpstreamFailure};
 use crate::error::{Blame, GatewayError, Kind, Retry};
+use crate::formats::{ApiFormat, UpstreamFailure};
 use crate::secret::Secret;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::time::Duration;
@@ -66,7 +66,7 @@ fn secret_value(text: &str) -> Option<HeaderValue> {
 /// Longest message of a provider that is shown to a caller, in characters.
 const MAX_PROVIDER_MESSAGE_CHARS: usize = 1000;
 /// Longest wait a provider can ask for; more is a mistake or an attack.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
+const MAX_RETRY_AFTER: Duration = Duration::from_mins(1);
 
 /// What a provider's error answer means for the caller and for failover.
 ///

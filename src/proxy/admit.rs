@@ -108,7 +108,8 @@ pub async fn admit(
     let wishes = Wishes::read(operation, &body, &head)?;
     record_wishes(guard, &wishes, headers);
     let names: Vec<&str> = wishes.models.iter().map(AsRef::as_ref).collect();
-    let plan = snapshot.routing.plan(&names, wishes.home).map_err(|error| no_route(operation, &error))?;
+    let plan =
+        snapshot.routing.plan(&names, wishes.home).map_err(|error| no_route(operation, &error))?;
     let shown = shown_model(&snapshot.routing, &names, wishes.home);
     Ok(Admitted {
         plan: permitted(plan, key)?,
@@ -171,9 +172,7 @@ fn job(
                 UpstreamCall::ChatStream => Job::Chat { client, stream: Some(Framing::Sse) },
                 UpstreamCall::ChatArray => Job::Chat { client, stream: Some(Framing::JsonArray) },
                 UpstreamCall::CountTokens => Job::CountTokens(client),
-                UpstreamCall::Chat | UpstreamCall::Embeddings => {
-                    Job::Chat { client, stream: None }
-                }
+                UpstreamCall::Chat | UpstreamCall::Embeddings => Job::Chat { client, stream: None },
             };
             (job, Some(client))
         }
@@ -231,7 +230,11 @@ fn shown_model(
 ) -> ShownModel {
     match names {
         [only] if !only.contains('/') && !routing.is_alias(only) => {
-            if home.is_some() { ShownModel::Untouched } else { ShownModel::AsSent((*only).into()) }
+            if home.is_some() {
+                ShownModel::Untouched
+            } else {
+                ShownModel::AsSent((*only).into())
+            }
         }
         _ => ShownModel::Canonical,
     }
@@ -293,6 +296,7 @@ fn vendor_headers(headers: &HeaderMap) -> HeaderMap {
     kept
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "this is a conversion for `map_err`")]
 fn bad_body(error: HeadError) -> GatewayError {
     let mut converted = GatewayError::client(Kind::InvalidRequest, error.to_string());
     if let Some(param) = error.param() {

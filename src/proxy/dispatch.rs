@@ -156,7 +156,8 @@ pub async fn send(
             session.shutdown().await;
             // A pooled connection that the provider closed meanwhile carried nothing: the same
             // request may go out again, whatever its method.
-            let stale = reused && error.retry == Retry::OtherEndpoint && error.kind != Kind::Timeout;
+            let stale =
+                reused && error.retry == Retry::OtherEndpoint && error.kind != Kind::Timeout;
             Err(if stale { error.with_retry(Retry::SameEndpoint) } else { error })
         }
     }
@@ -221,7 +222,9 @@ fn request_header(outgoing: &Outgoing<'_>) -> Result<RequestHeader, GatewayError
     header.insert_header(CONTENT_LENGTH, outgoing.body_len).map_err(bad)?;
     header.insert_header(ACCEPT, outgoing.accept).map_err(bad)?;
     header.insert_header(ACCEPT_ENCODING, "identity").map_err(bad)?;
-    header.insert_header(USER_AGENT, concat!("arouter/", env!("CARGO_PKG_VERSION"))).map_err(bad)?;
+    header
+        .insert_header(USER_AGENT, concat!("arouter/", env!("CARGO_PKG_VERSION")))
+        .map_err(bad)?;
     for (name, value) in outgoing.headers.iter().chain(&provider.extra_headers) {
         header.append_header(name.clone(), value).map_err(bad)?;
     }
@@ -232,10 +235,8 @@ fn request_header(outgoing: &Outgoing<'_>) -> Result<RequestHeader, GatewayError
 }
 
 fn unreachable_peer(error: &BError) -> GatewayError {
-    let timed_out = matches!(
-        error.etype(),
-        ErrorType::ConnectTimedout | ErrorType::TLSHandshakeTimedout
-    );
+    let timed_out =
+        matches!(error.etype(), ErrorType::ConnectTimedout | ErrorType::TLSHandshakeTimedout);
     let kind = if timed_out { Kind::Timeout } else { Kind::ProviderUnavailable };
     GatewayError::upstream(kind, "the provider could not be reached").with_detail(error.to_string())
 }

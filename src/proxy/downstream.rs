@@ -22,7 +22,7 @@ const DRAIN_AFTER: Duration = Duration::from_secs(5);
 /// Slowest upload that is tolerated after the grace time, in bytes per second.
 const MIN_UPLOAD_RATE: u64 = 1024;
 /// Longest upload, however steady.
-const MAX_UPLOAD: Duration = Duration::from_secs(600);
+const MAX_UPLOAD: Duration = Duration::from_mins(10);
 /// First allocation for a body without a declared length.
 const INITIAL_BODY_CAPACITY: usize = 16 * 1024;
 
@@ -108,10 +108,9 @@ impl<'s> Downstream<'s> {
         let left = allowed.saturating_sub(started.elapsed());
         match tokio::time::timeout(left, self.session.read_request_body()).await {
             Ok(read) => read.map_err(|error| broken_body().with_detail(error.to_string())),
-            Err(_) => Err(GatewayError::client(
-                Kind::RequestTimeout,
-                "the request body came too slowly",
-            )),
+            Err(_) => {
+                Err(GatewayError::client(Kind::RequestTimeout, "the request body came too slowly"))
+            }
         }
     }
 

@@ -19,7 +19,7 @@ const MAX_FIELDS: usize = 100;
 /// Idle time of a kept connection, in seconds.
 const KEEPALIVE_S: u64 = 60;
 /// Longest pause between two pieces of a body.
-const READ_TIMEOUT: Duration = Duration::from_secs(60);
+const READ_TIMEOUT: Duration = Duration::from_mins(1);
 /// Longest time a write may be stuck because the client does not read.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest time the rest of an unread body is read after an answer.

@@ -54,7 +54,7 @@ pub struct Exchange<'e> {
 }
 
 /// How long detached reading may go on.
-const MAX_DETACHED: Duration = Duration::from_secs(120);
+const MAX_DETACHED: Duration = Duration::from_mins(2);
 
 impl<'e> Exchange<'e> {
     /// An exchange for an admitted request.
@@ -64,7 +64,15 @@ impl<'e> Exchange<'e> {
         admitted: &'e Admitted,
         request_id: &'e str,
     ) -> Self {
-        Self { services, settings, admitted, request_id, dropped: Vec::new(), embeddings: None, tool_names: ToolNames::default() }
+        Self {
+            services,
+            settings,
+            admitted,
+            request_id,
+            dropped: Vec::new(),
+            embeddings: None,
+            tool_names: ToolNames::default(),
+        }
     }
 
     /// Runs to the end: an answer was written, or the error says why not. The error is written by
@@ -457,9 +465,8 @@ impl Cursor {
 
 fn client_format(job: &Job) -> ApiFormat {
     match job {
-        Job::Chat { client, .. } => *client,
+        Job::Chat { client, .. } | Job::CountTokens(client) => *client,
         Job::Embeddings => ApiFormat::OpenAiChat,
-        Job::CountTokens(client) => *client,
     }
 }
 

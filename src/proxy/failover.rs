@@ -16,6 +16,7 @@ pub enum Next {
 }
 
 /// What was tried so far.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each named")]
 #[derive(Debug, Clone, Copy)]
 pub struct Tried {
     /// Attempts made.

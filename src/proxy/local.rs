@@ -23,7 +23,9 @@ pub async fn answer(
     let routing = &snapshot.routing;
     let found = match operation {
         Operation::Models(None) => Ok(api::models::list(routing, key)),
-        Operation::Models(Some(id)) => api::models::one(routing, key, id).ok_or_else(|| no_model(id)),
+        Operation::Models(Some(id)) => {
+            api::models::one(routing, key, id).ok_or_else(|| no_model(id))
+        }
         Operation::GeminiModels(None) => Ok(api::models::gemini_list(routing, key)),
         Operation::GeminiModels(Some(id)) => {
             api::models::gemini_one(routing, key, id).ok_or_else(|| no_model(id))
@@ -39,8 +41,8 @@ fn json_bytes(value: &Value) -> Bytes {
 }
 
 fn no_model(id: &str) -> GatewayError {
-    let mut error =
-        GatewayError::client(Kind::NotFound, format!("model '{id}' is not known")).with_param("model");
+    let mut error = GatewayError::client(Kind::NotFound, format!("model '{id}' is not known"))
+        .with_param("model");
     error.provider_code = Some("model_not_found".into());
     error
 }

@@ -11,23 +11,23 @@
 //! the error body or the first event, and a silent provider must not silence the gateway. Every
 //! route but the health check passes [`admit::identify`].
 
-pub mod operation;
-pub mod entry;
-pub mod state;
-pub mod context;
-pub mod downstream;
 pub mod admit;
-pub mod exchange;
+pub mod context;
 pub mod dispatch;
+pub mod downstream;
+pub mod entry;
+pub mod exchange;
 pub mod failover;
-pub mod respond;
 pub mod keep_alive;
-pub mod settle;
+pub mod local;
+pub mod operation;
 pub mod raw;
 pub mod raw_tap;
-pub mod local;
 pub mod reject;
+pub mod respond;
 mod serve;
+pub mod settle;
+pub mod state;
 
 use crate::error::{GatewayError, Kind};
 use async_trait::async_trait;
@@ -118,7 +118,8 @@ impl ProxyHttp for Gateway {
         session: &mut Session,
         context: &mut RequestContext,
     ) -> Result<bool> {
-        Ok(serve::serve(&self.services, session, context).await)
+        // Boxed: the exchange's state would be copied about in every future around it.
+        Ok(Box::pin(serve::serve(&self.services, session, context)).await)
     }
 
     async fn upstream_peer(
@@ -177,10 +178,7 @@ impl ProxyHttp for Gateway {
         if !committed && gateway_error.kind != Kind::ClientClosed {
             serve::reject(session, context, &gateway_error).await;
         }
-        FailToProxy {
-            error_code: gateway_error.kind.status(),
-            can_reuse_downstream: false,
-        }
+        FailToProxy { error_code: gateway_error.kind.status(), can_reuse_downstream: false }
     }
 
     async fn logging(
@@ -212,11 +210,13 @@ impl ProxyHttp for Gateway {
     }
 }
 
+#[expect(clippy::unnecessary_box_returns, reason = "this is the error type of every hook")]
 fn no_raw_call() -> BError {
     Error::explain(ErrorType::InternalError, "a request without a raw call reached the pump")
 }
 
 /// An error of ours as Pingora's, for the hooks that must return one.
+#[expect(clippy::unnecessary_box_returns, reason = "this is the error type of every hook")]
 fn refuse(error: &GatewayError) -> BError {
     let mut converted =
         Error::explain(ErrorType::HTTPStatus(error.kind.status()), error.message.to_string());

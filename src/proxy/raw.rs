@@ -141,9 +141,10 @@ impl RawCall {
     }
 
     fn is_secret(&self, value: &[u8]) -> bool {
-        self.provider.keys.secrets().any(|secret| {
-            !secret.is_empty() && memchr::memmem::find(value, secret).is_some()
-        })
+        self.provider
+            .keys
+            .secrets()
+            .any(|secret| !secret.is_empty() && memchr::memmem::find(value, secret).is_some())
     }
 
     /// Watches a piece of the answer's body; secrets that an error echoes are masked.
@@ -226,7 +227,8 @@ fn leads_to(headers: &HeaderMap, provider: &Provider) -> bool {
     let Some(uri) = location.to_str().ok().and_then(|text| text.parse::<Uri>().ok()) else {
         return false;
     };
-    uri.authority().is_none_or(|authority| authority.as_str().as_bytes() == provider.authority.as_bytes())
+    uri.authority()
+        .is_none_or(|authority| authority.as_str().as_bytes() == provider.authority.as_bytes())
 }
 
 #[cfg(test)]

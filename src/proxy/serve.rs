@@ -17,6 +17,7 @@ use crate::error::{GatewayError, Kind};
 use bytes::Bytes;
 use http::header::ALLOW;
 use pingora::http::ResponseHeader;
+use pingora::protocols::http::v1::server::HttpSession as Http1;
 use pingora::proxy::Session;
 use std::sync::Arc;
 
@@ -36,10 +37,10 @@ pub(super) async fn serve(
     let snapshot = services.snapshot.load_full();
     context.snapshot = Some(Arc::clone(&snapshot));
     context.surface = Surface::of(session.req_header().uri.path());
-    let asked = match ask(session, context, &snapshot) {
+    let asked = match ask(session, &snapshot) {
         Ok(asked) => asked,
         Err(refused) => {
-            write_reply(session, context, refused).await;
+            write_reply(session, context, *refused).await;
             return true;
         }
     };
@@ -60,18 +61,17 @@ pub(super) async fn serve(
     match local::answer((services, &snapshot), &key, &asked.operation, query).await {
         Some(Ok(body)) => answer_locally(session, context, body).await,
         Some(Err(error)) => reject(session, context, &error).await,
-        None => return infer(services, session, context, (&snapshot, &key, &asked)).await,
+        None => {
+            let infer = infer(services, session, context, (&snapshot, &key, &asked));
+            return Box::pin(infer).await;
+        }
     }
     true
 }
 
 /// Gate and route. What is refused here comes with its reply, because some have extra headers.
-fn ask(
-    session: &mut Session,
-    context: &RequestContext,
-    snapshot: &Snapshot,
-) -> Result<Asked, Refused> {
-    let raw = session.as_ref().as_http1().map(|http1| http1.get_headers_raw_bytes());
+fn ask(session: &mut Session, snapshot: &Snapshot) -> Result<Asked, Box<Refused>> {
+    let raw = session.as_ref().as_http1().map(Http1::get_headers_raw_bytes);
     let header = session.req_header();
     entry::gate(header, raw.as_deref(), snapshot.settings.max_header_bytes)
         .map_err(Refused::closing)?;
@@ -83,7 +83,6 @@ fn ask(
         let text = "the connection cannot be upgraded on this route";
         return Err(Refused::closing(GatewayError::client(Kind::InvalidRequest, text)));
     }
-    let _ = context;
     Ok(Asked { operation, query: query.map(str::to_owned), headers: header.headers.clone() })
 }
 
@@ -95,14 +94,16 @@ struct Refused {
 }
 
 impl Refused {
-    fn closing(error: GatewayError) -> Self {
-        Self { error, allow: None, close: true }
+    fn closing(error: GatewayError) -> Box<Self> {
+        Box::new(Self { error, allow: None, close: true })
     }
 }
 
-fn no_such_route(miss: RouteMiss) -> Refused {
+fn no_such_route(miss: RouteMiss) -> Box<Refused> {
     let (error, allow) = match miss {
-        RouteMiss::NotFound => (GatewayError::client(Kind::NotFound, "there is no such route"), None),
+        RouteMiss::NotFound => {
+            (GatewayError::client(Kind::NotFound, "there is no such route"), None)
+        }
         RouteMiss::MethodNotAllowed(allowed) => {
             let text = format!("this route takes {allowed} requests only");
             (GatewayError::client(Kind::MethodNotAllowed, text), Some(allowed))
@@ -112,7 +113,7 @@ fn no_such_route(miss: RouteMiss) -> Refused {
             (GatewayError::client(Kind::InvalidRequest, text), None)
         }
     };
-    Refused { error, allow, close: false }
+    Box::new(Refused { error, allow, close: false })
 }
 
 async fn infer(
@@ -151,7 +152,7 @@ async fn infer(
             }
         };
     }
-    exchange(services, session, context, (snapshot, key, asked, guard)).await;
+    Box::pin(exchange(services, session, context, (snapshot, key, asked, guard))).await;
     true
 }
 

@@ -205,6 +205,7 @@ impl UsageGuard {
     }
 
     /// Hands the open record on to a task that outlives the request; this guard is done.
+    #[must_use]
     pub fn detach(&mut self) -> Self {
         let detached = Self {
             services: Arc::clone(&self.services),
@@ -232,8 +233,7 @@ impl UsageGuard {
 
 impl Drop for UsageGuard {
     fn drop(&mut self) {
-        let outcome =
-            if self.observed.saw_content { Outcome::Partial } else { Outcome::Failed };
+        let outcome = if self.observed.saw_content { Outcome::Partial } else { Outcome::Failed };
         self.settle(outcome, Kind::Server.status(), Some(Kind::Server));
     }
 }

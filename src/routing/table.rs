@@ -15,12 +15,8 @@ use std::sync::Arc;
 pub const MAX_MODEL_NAME_BYTES: usize = 256;
 
 /// Prefixes that are the same author under another name.
-const AUTHOR_ALIASES: &[(&str, &str)] = &[
-    ("x-ai", "xai"),
-    ("mistralai", "mistral"),
-    ("meta-llama", "meta"),
-    ("google", "gemini"),
-];
+const AUTHOR_ALIASES: &[(&str, &str)] =
+    &[("x-ai", "xai"), ("mistralai", "mistral"), ("meta-llama", "meta"), ("google", "gemini")];
 
 /// Why a model name leads nowhere.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -139,9 +139,7 @@ fn display_name(slug: &str) -> String {
         return (*name).to_owned();
     }
     let mut letters = slug.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn timeouts(config: config::Timeouts) -> Timeouts {
@@ -205,11 +203,7 @@ fn model(config: &Config, id: &str, entry: &ModelConfig) -> Model {
     let (prefix, bare) = id.split_once('/').unwrap_or(("", id));
     let of_prefix = || {
         let provider = config.provider(prefix).map_or(prefix, |(slug, _)| slug);
-        vec![Endpoint {
-            provider: provider.into(),
-            upstream_model: bare.into(),
-            pricing: None,
-        }]
+        vec![Endpoint { provider: provider.into(), upstream_model: bare.into(), pricing: None }]
     };
     let configured = |endpoint: &EndpointConfig| Endpoint {
         provider: endpoint.provider.as_str().into(),
@@ -231,9 +225,10 @@ fn keys(config: &Config, secrets: &ResolvedSecrets) -> Vec<ApiKey> {
     let mut keys = Vec::new();
     for (name, entry) in &config.keys {
         let secret = secrets.keys.get(name).map(|secret| crate::id::key_hash(secret.expose()));
-        match secret.or_else(|| entry.hash.map(|hash| *hash.as_bytes())) {
-            Some(hash) => keys.push(static_key(name, entry, hash)),
-            None => tracing::warn!(key = name, "the key has no secret and is left out"),
+        if let Some(hash) = secret.or_else(|| entry.hash.map(|hash| *hash.as_bytes())) {
+            keys.push(static_key(name, entry, hash));
+        } else {
+            tracing::warn!(key = name, "the key has no secret and is left out");
         }
     }
     keys

@@ -28,14 +28,14 @@ impl Drain {
 
 #[async_trait]
 impl BackgroundService for Drain {
-    #[expect(clippy::exit, reason = "this is where the process ends")]
     async fn start(&self, mut shutdown: ShutdownWatch) {
         // An error means the sender is gone, which is a shutdown as well.
         let _changed = shutdown.changed().await;
         self.services.draining.store(true, Ordering::Release);
         tracing::info!("draining");
         while self.services.metrics.requests_in_flight.get() > 0
-            || self.services.detached.available_permits() < crate::proxy::state::MAX_DETACHED_STREAMS
+            || self.services.detached.available_permits()
+                < crate::proxy::state::MAX_DETACHED_STREAMS
         {
             tokio::time::sleep(POLL).await;
         }

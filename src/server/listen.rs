@@ -20,9 +20,9 @@ use tokio::sync::Semaphore;
 /// Bytes of HTTP/2's connection preface.
 const H2_PREFACE_BYTES: usize = 24;
 /// Idle time of a kept HTTP/1 connection, during which no header is awaited.
-const KEPT_IDLE: Duration = Duration::from_secs(60);
+const KEPT_IDLE: Duration = Duration::from_mins(1);
 /// Idle time of an HTTP/2 connection.
-const H2_IDLE: Duration = Duration::from_secs(60);
+const H2_IDLE: Duration = Duration::from_mins(1);
 /// Requests served on one HTTP/1 connection.
 const MAX_REQUESTS_PER_CONNECTION: u32 = 10_000;
 
@@ -54,8 +54,7 @@ impl Edge {
         options.h2_idle_timeout = Some(H2_IDLE);
         proxy.server_options = Some(options);
         proxy.h2_options = Some(h2_options());
-        let http =
-            TimedHttp { proxy: Arc::new(proxy), header_timeout: limits.header_timeout };
+        let http = TimedHttp { proxy: Arc::new(proxy), header_timeout: limits.header_timeout };
         Self {
             http: Arc::new(http),
             connections: Semaphore::new(limits.max_connections),

@@ -77,8 +77,8 @@ pub enum StartError {
 /// How the process is to run.
 #[derive(Debug, Default)]
 pub struct Start {
-    /// The file that was loaded.
-    pub path: PathBuf,
+    /// The file that was loaded; none in a demo without one.
+    pub path: Option<PathBuf>,
     /// The built-in provider, if it was asked for.
     pub demo: Option<Demo>,
     /// Take the listeners over from a running process.
@@ -107,15 +107,14 @@ pub fn serve(loaded: &Loaded, start: Start) -> Result<(), StartError> {
     let mut server = Server::new_with_opt_and_conf(opt, conf);
     server.bootstrap();
     add_data_plane(&mut server, &services, (&loaded.config, certificate))?;
-    let admin = HttpServer::new_app(admin::Admin::new(Arc::clone(&services), Arc::clone(&reloader)));
+    let admin =
+        HttpServer::new_app(admin::Admin::new(Arc::clone(&services), Arc::clone(&reloader)));
     let mut admin = Service::new("admin".into(), admin);
     admin.add_tcp(&loaded.config.admin.listen.to_string());
     server.add_service(admin);
     server.add_service(background_service("reload", watch::ReloadWatch::new(reloader)));
-    server.add_service(background_service(
-        "usage",
-        recording::Recording::new(Arc::clone(&services)),
-    ));
+    server
+        .add_service(background_service("usage", recording::Recording::new(Arc::clone(&services))));
     server.add_service(background_service("drain", drain::Drain::new(services)));
     if let Some(demo) = &start.demo {
         server.add_service(background_service("demo", MockService::new(demo.address())));

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Reloads the configuration.
 pub struct Reloader {
-    path: PathBuf,
+    path: Option<PathBuf>,
     demo: Option<super::demo::Demo>,
     services: Arc<Services>,
     certificate: Option<Arc<Certificate>>,
@@ -46,7 +46,7 @@ pub struct Status {
 impl Reloader {
     /// A reloader of the file that was loaded at the start.
     pub fn new(
-        path: PathBuf,
+        path: Option<PathBuf>,
         demo: Option<super::demo::Demo>,
         services: Arc<Services>,
         (loaded, certificate): (&Loaded, Option<Arc<Certificate>>),
@@ -90,8 +90,9 @@ impl Reloader {
     }
 
     fn load_and_swap(&self) -> Result<Loaded, String> {
+        let path = self.path.as_deref().ok_or("the gateway was started without a file")?;
         let mut loaded =
-            config::load(&self.path, &config::process_env).map_err(|error| error.to_string())?;
+            config::load(path, &config::process_env).map_err(|error| error.to_string())?;
         if let Some(demo) = &self.demo {
             demo.add_to(&mut loaded.config);
         }
@@ -106,7 +107,11 @@ impl Reloader {
         Ok(loaded)
     }
 
-    fn replace_certificate(&self, config: &Config, secrets: &ResolvedSecrets) -> Result<(), String> {
+    fn replace_certificate(
+        &self,
+        config: &Config,
+        secrets: &ResolvedSecrets,
+    ) -> Result<(), String> {
         let (Some(certificate), Some(tls)) = (&self.certificate, &config.server.tls) else {
             return Ok(());
         };

@@ -100,3 +100,44 @@ pub struct Generation {
     /// `X-Title` of the client.
     pub app_title: Option<String>,
 }
+
+#[cfg(test)]
+impl Generation {
+    /// A complete request for tests.
+    pub(crate) fn example(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            created_ms: 1_790_000_000_123,
+            key_hash: "9f86d0".to_owned(),
+            key_name: "demo".to_owned(),
+            operation: "chat".to_owned(),
+            requested_model: "claude".to_owned(),
+            model: "anthropic/claude-sonnet-4.6".to_owned(),
+            provider: "anthropic".to_owned(),
+            upstream_id: Some("msg_1".to_owned()),
+            status: 200,
+            outcome: Outcome::Complete,
+            error: None,
+            streamed: true,
+            finish_reason: Some("stop".to_owned()),
+            native_finish_reason: Some("end_turn".to_owned()),
+            usage: Usage {
+                prompt: Some(14),
+                completion: Some(6),
+                cached: Some(4),
+                ..Usage::default()
+            },
+            usage_estimated: false,
+            cost_pico_usd: PicoUsd::from_pico(132_000_000),
+            prompt_cost_pico_usd: PicoUsd::from_pico(42_000_000),
+            completion_cost_pico_usd: PicoUsd::from_pico(90_000_000),
+            price_version: "1".to_owned(),
+            latency_ms: 1240,
+            first_token_ms: Some(310),
+            attempts: 1,
+            user: Some("end user, \"quoted\"".to_owned()),
+            referer: None,
+            app_title: None,
+        }
+    }
+}

@@ -144,10 +144,8 @@ impl Store {
 
     /// Sums of every key that made requests, from the UTC day of `from_ms` on.
     pub async fn key_totals(&self, from_ms: i64) -> Result<Vec<KeyTotals>, StoreError> {
-        let rows = sqlx::query(KEY_TOTALS)
-            .bind(from_ms.div_euclid(DAY_MS))
-            .fetch_all(&self.pool)
-            .await?;
+        let rows =
+            sqlx::query(KEY_TOTALS).bind(from_ms.div_euclid(DAY_MS)).fetch_all(&self.pool).await?;
         rows.iter().map(read_totals).collect()
     }
 

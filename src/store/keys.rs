@@ -106,11 +106,7 @@ impl Store {
 
     /// Gives a key another secret; its policy and all its usage go with it. False if there is no
     /// such key. Requests still running under the old one stay with the old hash.
-    pub async fn rotate_key(
-        &self,
-        old_hash: &str,
-        key: &KeyRecord,
-    ) -> Result<bool, StoreError> {
+    pub async fn rotate_key(&self, old_hash: &str, key: &KeyRecord) -> Result<bool, StoreError> {
         let mut transaction = self.begin_key_change().await?;
         let changed = sqlx::query(
             "UPDATE api_keys SET hash = $1, label = $2, updated_ms = $3 WHERE hash = $4",
@@ -128,7 +124,11 @@ impl Store {
             "UPDATE key_usage SET key_hash = $1 WHERE key_hash = $2",
             "UPDATE generations SET key_hash = $1 WHERE key_hash = $2",
         ] {
-            sqlx::query(statement).bind(&key.hash).bind(old_hash).execute(&mut *transaction).await?;
+            sqlx::query(statement)
+                .bind(&key.hash)
+                .bind(old_hash)
+                .execute(&mut *transaction)
+                .await?;
         }
         transaction.commit().await?;
         Ok(true)

@@ -71,43 +71,28 @@ struct Series {
 impl Metrics {
     /// Registers every metric. Fails only on a programming mistake in a name.
     pub fn new() -> Result<Self, prometheus::Error> {
-        let registry = Registry::new();
-        let vec = |name: &str, help: &str, labels: &[&str]| {
-            let counter = IntCounterVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(counter.clone()))?;
-            Ok::<_, prometheus::Error>(counter)
-        };
-        let counter = |name: &str, help: &str| {
-            let counter = IntCounter::new(name, help)?;
-            registry.register(Box::new(counter.clone()))?;
-            Ok::<_, prometheus::Error>(counter)
-        };
-        let gauge = |name: &str, help: &str| {
-            let gauge = IntGauge::new(name, help)?;
-            registry.register(Box::new(gauge.clone()))?;
-            Ok::<_, prometheus::Error>(gauge)
-        };
+        let make = Maker(Registry::new());
         let metrics = Self {
             series: DashMap::new(),
-            requests: vec(
+            requests: make.counters(
                 "arouter_requests_total",
                 "Requests answered, by route and class of status.",
                 &["operation", "provider", "model", "status_class"],
             )?,
             durations: durations()?,
             first_token: first_token()?,
-            attempts: vec(
+            attempts: make.counters(
                 "arouter_upstream_attempts_total",
                 "Upstream attempts, by provider and outcome.",
                 &["provider", "outcome"],
             )?,
-            tokens: vec("arouter_tokens_total", "Tokens, by kind.", &["type"])?,
-            auth_failures: vec(
+            tokens: make.counters("arouter_tokens_total", "Tokens, by kind.", &["type"])?,
+            auth_failures: make.counters(
                 "arouter_auth_failures_total",
                 "Requests refused for their credential.",
                 &["reason"],
             )?,
-            reloads: vec(
+            reloads: make.counters(
                 "arouter_config_reloads_total",
                 "Reloads of the configuration, by result.",
                 &["result"],
@@ -121,24 +106,25 @@ impl Metrics {
                 "arouter_config_last_reload_success_timestamp_seconds",
                 "When the configuration in force was loaded.",
             )?,
-            requests_in_flight: gauge("arouter_requests_in_flight", "Requests being served.")?,
-            client_cancelled: counter(
+            requests_in_flight: make
+                .gauge("arouter_requests_in_flight", "Requests being served.")?,
+            client_cancelled: make.counter(
                 "arouter_client_cancelled_total",
                 "Requests whose client left before the end.",
             )?,
-            zero_cost_requests: counter(
+            zero_cost_requests: make.counter(
                 "arouter_zero_cost_requests_total",
                 "Complete answers that cost nothing.",
             )?,
-            usage_records_lost: counter(
+            usage_records_lost: make.counter(
                 "arouter_usage_events_dropped_total",
                 "Usage records that could not be written.",
             )?,
-            usage_journal_lag_bytes: gauge(
+            usage_journal_lag_bytes: make.gauge(
                 "arouter_usage_queue_length",
                 "Bytes of the usage journal that are not in the store yet.",
             )?,
-            registry,
+            registry: make.0,
         };
         metrics.register_rest()?;
         metrics.start_at_zero();
@@ -196,9 +182,8 @@ impl Metrics {
             return Arc::clone(&series);
         }
         let series = Arc::new(Series {
-            by_class: ["1xx", "2xx", "3xx", "4xx", "5xx"].map(|class| {
-                self.requests.with_label_values(&[operation, provider, model, class])
-            }),
+            by_class: ["1xx", "2xx", "3xx", "4xx", "5xx"]
+                .map(|class| self.requests.with_label_values(&[operation, provider, model, class])),
             duration: self.durations.with_label_values(&[operation, provider, model]),
         });
         if self.series.len() < MAX_KEPT_SERIES {
@@ -262,6 +247,34 @@ impl Metrics {
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(text)
+    }
+}
+
+/// Makes and registers metrics.
+struct Maker(Registry);
+
+impl Maker {
+    fn counters(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> Result<IntCounterVec, prometheus::Error> {
+        let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
+        self.0.register(Box::new(counters.clone()))?;
+        Ok(counters)
+    }
+
+    fn counter(&self, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
+        let counter = IntCounter::new(name, help)?;
+        self.0.register(Box::new(counter.clone()))?;
+        Ok(counter)
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
+        let gauge = IntGauge::new(name, help)?;
+        self.0.register(Box::new(gauge.clone()))?;
+        Ok(gauge)
     }
 }
 

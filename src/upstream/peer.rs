@@ -7,8 +7,8 @@
 use super::resolver::{ResolveError, Resolver};
 use pingora::protocols::ALPN;
 use pingora::protocols::l4::socket::SocketAddr as PeerAddress;
-use pingora::upstreams::peer::{HttpPeer, PeerOptions, Scheme};
 use pingora::protocols::tls::CaType;
+use pingora::upstreams::peer::{HttpPeer, PeerOptions, Scheme};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -135,7 +135,8 @@ mod tests {
 
     #[tokio::test]
     async fn literal_addresses_need_no_resolver() {
-        for (host, expected) in [("192.0.2.1", "192.0.2.1:443"), ("[2001:db8::1]", "[2001:db8::1]:443")]
+        for (host, expected) in
+            [("192.0.2.1", "192.0.2.1:443"), ("[2001:db8::1]", "[2001:db8::1]:443")]
         {
             let peer = Upstream::new(options(host)).peer().await.unwrap();
             assert_eq!(peer._address.to_string(), expected);

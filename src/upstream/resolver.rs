@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// How long an answer is used without asking again.
 pub const FRESH: Duration = Duration::from_secs(30);
 /// How long an answer is used while the resolver fails.
-pub const MAX_STALE: Duration = Duration::from_secs(300);
+pub const MAX_STALE: Duration = Duration::from_mins(5);
 /// Longest time a request waits for the resolver.
 pub const LOOKUP_TIMEOUT: Duration = Duration::from_secs(2);
 /// Addresses kept of one answer.

@@ -106,6 +106,11 @@ impl Journal {
     ) -> Result<(), JournalError> {
         record::begin(buffer);
         serde_json::to_writer(&mut *buffer, generation)?;
+        self.append_record(buffer)
+    }
+
+    /// Appends a record whose header is still to be filled in.
+    fn append_record(&self, buffer: &mut [u8]) -> Result<(), JournalError> {
         let mut writer = self.writer();
         if !record::seal(buffer, writer.sequence.saturating_add(1)) {
             return Err(JournalError::TooLong { bytes: buffer.len() });

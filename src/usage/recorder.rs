@@ -260,3 +260,6 @@ impl Recorder {
 async fn stopped_within(shutdown: &mut watch::Receiver<bool>, wait: Duration) -> bool {
     tokio::time::timeout(wait, shutdown.wait_for(|&stop| stop)).await.is_ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -162,7 +162,7 @@ fn check_endpoints(findings: &mut Findings<'_>, name: &str, endpoints: &[Endpoin
         let at = |key: &str| steps!["models", name, "endpoints", index, key];
         check_provider(findings, &at("provider"), &endpoint.provider);
         if endpoint.upstream_model.as_ref().is_some_and(|model| !is_model_name(model)) {
-            findings.error(&at("upstream_model"), "not the name of a model", "");
+            findings.error(&at("upstream_model"), "not the name of a model", "such as \"gpt-5.4\"");
         }
         if let Some(price) = &endpoint.price {
             check_prices(findings, &at("price"), price);
@@ -190,7 +190,7 @@ fn check_prices(findings: &mut Findings<'_>, at: &[Step], price: &PriceTable) {
         [("image", price.image), ("request", price.request), ("web_search", price.web_search)]
     {
         if amount.is_some_and(|amount| amount < PicoUsd::ZERO) {
-            findings.error(&below(key), "a price cannot be negative", "");
+            findings.error(&below(key), "a price cannot be negative", "write \"0\" if it is free");
         }
     }
 }

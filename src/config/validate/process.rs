@@ -74,7 +74,7 @@ fn server(findings: &mut Findings<'_>) {
     let certificate = server.tls.as_ref().map(|tls| &tls.cert.file);
     if let Some(file) = certificate.filter(|file| !file.is_file()) {
         let message = format!("certificate file {} does not exist", file.display());
-        findings.error(&steps!["server", "tls", "cert", "file"], message, "");
+        findings.error(&steps!["server", "tls", "cert", "file"], message, "check the path");
     }
 }
 
@@ -92,7 +92,11 @@ fn store(findings: &mut Findings<'_>) {
         findings.warning(&at, "the address of the database holds a password", hint);
     }
     if store.journal_dir.as_os_str().is_empty() {
-        findings.error(&steps!["store", "journal_dir"], "the journal needs a folder", "");
+        findings.error(
+            &steps!["store", "journal_dir"],
+            "the journal needs a folder",
+            "such as data/journal",
+        );
     }
 }
 

@@ -99,7 +99,7 @@ fn check_address(findings: &mut Findings<'_>, name: &str, provider: &ProviderCon
     }
     if let Some(file) = provider.ca_file.as_ref().filter(|file| !file.is_file()) {
         let message = format!("file {} does not exist", file.display());
-        findings.error(&steps!["providers", name, "ca_file"], message, "");
+        findings.error(&steps!["providers", name, "ca_file"], message, "check the path");
     }
 }
 
@@ -119,7 +119,11 @@ fn check_headers(findings: &mut Findings<'_>, name: &str, provider: &ProviderCon
     for (header, value) in &provider.headers {
         let at = steps!["providers", name, "headers", header.as_str()];
         let Ok(parsed) = HeaderName::from_bytes(header.as_bytes()) else {
-            findings.key_error(&at, format!("`{header}` is not a header name"), "");
+            findings.key_error(
+                &at,
+                format!("`{header}` is not a header name"),
+                "letters, digits and `-`",
+            );
             continue;
         };
         if OWN_HEADERS.contains(&parsed.as_str()) {

@@ -40,7 +40,7 @@ pub(super) fn check(findings: &mut Findings<'_>, env: Env<'_>) {
         let at = steps!["server", "tls", "key"];
         if read(findings, &at, &tls.key, env).is_none() {
             let message = format!("the private key is missing: {}", place(&tls.key));
-            findings.error(&at, message, "");
+            findings.error(&at, message, "set it, or remove [server.tls]");
         }
     }
 }
@@ -65,13 +65,13 @@ fn check_pool(findings: &mut Findings<'_>, name: &str, provider: &ProviderConfig
     let which = missing.join(", ");
     if usable > 0 {
         let message = format!("`{name}` has only some of its credentials: {which}");
-        findings.warning(&at, message, "");
+        findings.warning(&at, message, "set it, or remove it from the pool");
     } else if provider.required {
         let message = format!("`{name}` is required but has no credential: {which}");
         findings.error(&at, message, "set it, or remove `required`");
     } else {
         let message = format!("`{name}` is disabled, it has no credential: {which}");
-        findings.warning(&at, message, "");
+        findings.warning(&at, message, "set it to enable the provider");
     }
 }
 
@@ -119,8 +119,9 @@ fn check_key(
                 findings.warning(&at, "a key is written into the configuration", hint);
             }
             let Some(secret) = read(findings, &at, reference, env) else {
-                let message = format!("the key `{name}` is disabled: {}", place(reference));
-                findings.warning(&at, message, "");
+                let message =
+                    format!("the key `{name}` is disabled, it has no secret: {}", place(reference));
+                findings.warning(&at, message, "set it to enable the key");
                 return None;
             };
             if secret.expose().len() < SHORT_KEY {
@@ -143,7 +144,7 @@ fn read(
     match resolve(reference, env) {
         Ok(secret) => secret,
         Err(error) => {
-            findings.warning(at, error.to_string(), "");
+            findings.warning(at, error.to_string(), "check the path and its permissions");
             None
         }
     }

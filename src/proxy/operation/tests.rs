@@ -40,7 +40,8 @@ fn gemini_calls() {
 fn wrong_methods_and_unknown_paths() {
     assert_eq!(of("GET", "/v1/chat/completions"), Err(RouteMiss::MethodNotAllowed("POST")));
     assert_eq!(of("POST", "/v1/models"), Err(RouteMiss::MethodNotAllowed("GET")));
-    for path in ["/", "/v1", "/v1/", "/v1/nothing", "/api/v2/x", "/openai", "/openai/", "/metrics"] {
+    for path in ["/", "/v1", "/v1/", "/v1/nothing", "/api/v2/x", "/openai", "/openai/", "/metrics"]
+    {
         assert_eq!(of("POST", path), Err(RouteMiss::NotFound), "{path}");
     }
     for path in ["/metrics/x", "/admin/x", "/v1beta/other", "/readyz/x"] {
@@ -51,11 +52,25 @@ fn wrong_methods_and_unknown_paths() {
 #[test]
 fn paths_that_could_mean_something_else() {
     let ambiguous = [
-        "/openai/../v1/models", "/openai/./x", "/openai//x", "//openai/x", "/openai/%2e%2e/x",
-        "/openai/%2E/x", "/openai/a%2fb", "/openai/a%5cb", "/openai/a\\b", "/openai/%00",
-        "/openai/%252e%252e/x", "/openai/%zz", "/openai/%", "/openai/..", "/openai/a/..",
-        "/v1beta/models/..%2Fx:generateContent", "/v1beta/models/a%2F%2Fb:generateContent",
-        "openai/x", "*",
+        "/openai/../v1/models",
+        "/openai/./x",
+        "/openai//x",
+        "//openai/x",
+        "/openai/%2e%2e/x",
+        "/openai/%2E/x",
+        "/openai/a%2fb",
+        "/openai/a%5cb",
+        "/openai/a\\b",
+        "/openai/%00",
+        "/openai/%252e%252e/x",
+        "/openai/%zz",
+        "/openai/%",
+        "/openai/..",
+        "/openai/a/..",
+        "/v1beta/models/..%2Fx:generateContent",
+        "/v1beta/models/a%2F%2Fb:generateContent",
+        "openai/x",
+        "*",
     ];
     for path in ambiguous {
         assert_eq!(of("POST", path), Err(RouteMiss::Ambiguous), "{path}");

@@ -90,7 +90,11 @@ pub(in crate::usage) fn read(
         Stopped::Limit => End::More,
         Stopped::Incomplete if !reached_end => End::More,
         Stopped::Incomplete if batch.position.offset_bytes >= end_bytes => {
-            if closed { End::Finished } else { End::Live }
+            if closed {
+                End::Finished
+            } else {
+                End::Live
+            }
         }
         stopped if closed => {
             let rest_bytes = end_bytes.saturating_sub(batch.position.offset_bytes);

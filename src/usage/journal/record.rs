@@ -42,8 +42,11 @@ pub(super) fn seal(record: &mut [u8], sequence: u64) -> bool {
         return false;
     };
     let checksum = checksum(payload, length, sequence);
-    let fields =
-        length.to_le_bytes().into_iter().chain(checksum.to_le_bytes()).chain(sequence.to_le_bytes());
+    let fields = length
+        .to_le_bytes()
+        .into_iter()
+        .chain(checksum.to_le_bytes())
+        .chain(sequence.to_le_bytes());
     for (slot, byte) in header.iter_mut().zip(fields) {
         *slot = byte;
     }

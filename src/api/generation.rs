@@ -1,0 +1,268 @@
+//! `GET /api/v1/generation?id=`: one request as JSON.
+//!
+//! Called by `proxy/local.rs`. The documented flat members stand at the top, and OpenRouter's
+//! wrapper beside them as `data`, so that clients of either find what they look for. Amounts are
+//! exact decimal numbers written from integers; no float is involved.
+
+use crate::money::PicoUsd;
+use crate::store::{Generation, Outcome};
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::ser::{Error, Serializer};
+use serde_json::value::RawValue;
+
+#[derive(Serialize)]
+struct Reply<'g> {
+    id: &'g str,
+    model: &'g str,
+    provider: Option<&'g str>,
+    created_at: &'g str,
+    latency_ms: u64,
+    usage: Counts,
+    data: Data<'g>,
+}
+
+/// Token counts and cost, in the shape of a chat answer's `usage`.
+#[derive(Serialize)]
+struct Counts {
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    total_tokens: u64,
+    cost: Usd,
+    is_byok: bool,
+    prompt_tokens_details: PromptDetails,
+    completion_tokens_details: CompletionDetails,
+    cost_details: CostDetails,
+}
+
+#[derive(Serialize)]
+struct PromptDetails {
+    cached_tokens: u64,
+    cache_write_tokens: u64,
+    audio_tokens: u64,
+}
+
+#[derive(Serialize)]
+struct CompletionDetails {
+    reasoning_tokens: u64,
+    audio_tokens: u64,
+}
+
+#[derive(Serialize)]
+struct CostDetails {
+    upstream_inference_cost: Usd,
+    upstream_inference_prompt_cost: Usd,
+    upstream_inference_completions_cost: Usd,
+}
+
+/// OpenRouter's members. What this gateway does not have is null, as it may be there.
+#[derive(Serialize)]
+struct Data<'g> {
+    id: &'g str,
+    request_id: Option<&'g str>,
+    upstream_id: Option<&'g str>,
+    created_at: &'g str,
+    model: &'g str,
+    provider_name: Option<&'g str>,
+    api_type: Option<&'static str>,
+    total_cost: Usd,
+    usage: Usd,
+    upstream_inference_cost: Usd,
+    cache_discount: Option<Usd>,
+    is_byok: bool,
+    tokens_prompt: Option<u64>,
+    tokens_completion: Option<u64>,
+    native_tokens_prompt: Option<u64>,
+    native_tokens_completion: Option<u64>,
+    native_tokens_reasoning: Option<u64>,
+    native_tokens_cached: Option<u64>,
+    native_tokens_completion_images: Option<u64>,
+    num_media_prompt: Option<u64>,
+    num_media_completion: Option<u64>,
+    num_input_audio_prompt: Option<u64>,
+    num_search_results: Option<u64>,
+    finish_reason: Option<&'g str>,
+    native_finish_reason: Option<&'g str>,
+    streamed: bool,
+    cancelled: bool,
+    latency: u64,
+    generation_time: Option<u64>,
+    moderation_latency: Option<u64>,
+    origin: &'g str,
+    http_referer: Option<&'g str>,
+    external_user: Option<&'g str>,
+    app_id: Option<u64>,
+    user_agent: Option<&'g str>,
+    router: Option<&'g str>,
+    service_tier: Option<&'g str>,
+    session_id: Option<&'g str>,
+    preset_id: Option<&'g str>,
+    workspace_id: Option<&'g str>,
+    provider_responses: Option<&'g str>,
+}
+
+/// The answer to the caller.
+pub fn to_json(generation: &Generation) -> Bytes {
+    let created_at = created_at(generation.created_ms);
+    let reply = Reply {
+        id: &generation.id,
+        model: &generation.model,
+        provider: provider(generation),
+        created_at: &created_at,
+        latency_ms: generation.latency_ms,
+        usage: counts(generation),
+        data: data(generation, &created_at),
+    };
+    // Nothing in the reply can fail to serialise: its keys are text and its numbers are finite.
+    serde_json::to_vec(&reply).map_or_else(|_| Bytes::from_static(b"{}"), Bytes::from)
+}
+
+fn counts(generation: &Generation) -> Counts {
+    let usage = &generation.usage;
+    Counts {
+        prompt_tokens: usage.prompt.unwrap_or(0),
+        completion_tokens: usage.completion.unwrap_or(0),
+        total_tokens: usage.total(),
+        cost: Usd(generation.cost_pico_usd),
+        is_byok: false,
+        prompt_tokens_details: PromptDetails {
+            cached_tokens: usage.cached.unwrap_or(0),
+            cache_write_tokens: usage.cache_write(),
+            audio_tokens: usage.audio_prompt.unwrap_or(0),
+        },
+        completion_tokens_details: CompletionDetails {
+            reasoning_tokens: usage.reasoning.unwrap_or(0),
+            audio_tokens: usage.audio_completion.unwrap_or(0),
+        },
+        cost_details: CostDetails {
+            upstream_inference_cost: Usd(generation.cost_pico_usd),
+            upstream_inference_prompt_cost: Usd(generation.prompt_cost_pico_usd),
+            upstream_inference_completions_cost: Usd(generation.completion_cost_pico_usd),
+        },
+    }
+}
+
+fn data<'g>(generation: &'g Generation, created_at: &'g str) -> Data<'g> {
+    let usage = &generation.usage;
+    let first_token_ms = generation.first_token_ms.unwrap_or(generation.latency_ms);
+    Data {
+        id: &generation.id,
+        request_id: None,
+        upstream_id: generation.upstream_id.as_deref(),
+        created_at,
+        model: &generation.model,
+        provider_name: provider(generation),
+        api_type: api_type(&generation.operation),
+        total_cost: Usd(generation.cost_pico_usd),
+        usage: Usd(generation.cost_pico_usd),
+        upstream_inference_cost: Usd(generation.cost_pico_usd),
+        cache_discount: None,
+        is_byok: false,
+        tokens_prompt: usage.prompt,
+        tokens_completion: usage.completion,
+        native_tokens_prompt: usage.prompt,
+        native_tokens_completion: usage.completion,
+        native_tokens_reasoning: usage.reasoning,
+        native_tokens_cached: usage.cached,
+        native_tokens_completion_images: None,
+        num_media_prompt: None,
+        num_media_completion: None,
+        num_input_audio_prompt: None,
+        num_search_results: usage.web_searches,
+        finish_reason: generation.finish_reason.as_deref(),
+        native_finish_reason: generation.native_finish_reason.as_deref(),
+        streamed: generation.streamed,
+        cancelled: generation.outcome == Outcome::Cancelled,
+        latency: first_token_ms,
+        generation_time: generation.latency_ms.checked_sub(first_token_ms),
+        moderation_latency: None,
+        origin: generation.referer.as_deref().unwrap_or_default(),
+        http_referer: generation.referer.as_deref(),
+        external_user: generation.user.as_deref(),
+        app_id: None,
+        user_agent: None,
+        router: None,
+        service_tier: None,
+        session_id: None,
+        preset_id: None,
+        workspace_id: None,
+        provider_responses: None,
+    }
+}
+
+fn provider(generation: &Generation) -> Option<&str> {
+    Some(generation.provider.as_str()).filter(|provider| !provider.is_empty())
+}
+
+/// OpenRouter's word for the kind of request.
+fn api_type(operation: &str) -> Option<&'static str> {
+    match operation {
+        "chat" | "messages" | "generate_content" => Some("completions"),
+        "embeddings" => Some("embeddings"),
+        _ => None,
+    }
+}
+
+fn created_at(created_ms: i64) -> String {
+    Timestamp::from_millisecond(created_ms).unwrap_or(Timestamp::UNIX_EPOCH).to_string()
+}
+
+/// An amount as a JSON number with all its digits.
+struct Usd(PicoUsd);
+
+impl Serialize for Usd {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        RawValue::from_string(self.0.to_string()).map_err(S::Error::custom)?.serialize(serializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    fn reply(generation: &Generation) -> (String, Value) {
+        let bytes = to_json(generation);
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        let value = serde_json::from_str(&text).unwrap();
+        (text, value)
+    }
+
+    #[test]
+    fn both_shapes_tell_the_same() {
+        let (_, reply) = reply(&Generation::example("gen-1790000000-0123456789abcdef01234567"));
+        assert_eq!(reply["id"], reply["data"]["id"]);
+        assert_eq!(reply["provider"], reply["data"]["provider_name"]);
+        assert_eq!(reply["created_at"], "2026-09-21T13:33:20.123Z");
+        assert_eq!(reply["usage"]["total_tokens"], 20);
+        assert_eq!(reply["usage"]["prompt_tokens_details"]["cached_tokens"], 4);
+        assert_eq!(reply["data"]["native_tokens_prompt"], 14);
+        assert_eq!(reply["data"]["native_tokens_reasoning"], Value::Null);
+        assert_eq!(reply["data"]["latency"], 310);
+        assert_eq!(reply["data"]["generation_time"], 930);
+        assert_eq!(reply["data"]["cancelled"], false);
+        assert_eq!(reply["data"]["external_user"], "end user, \"quoted\"");
+    }
+
+    #[test]
+    fn amounts_are_numbers_with_every_digit() {
+        let mut generation = Generation::example("gen-1");
+        generation.cost_pico_usd = PicoUsd::from_pico(9_007_199_254_740_993_000_001);
+        let (text, _) = reply(&generation);
+        assert!(text.contains(r#""total_cost":9007199254.740993000001,"#), "{text}");
+        assert!(text.contains(r#""upstream_inference_prompt_cost":0.000042,"#), "{text}");
+    }
+
+    #[test]
+    fn a_request_no_provider_answered_names_none() {
+        let mut generation = Generation::example("gen-1");
+        generation.provider.clear();
+        generation.outcome = Outcome::Cancelled;
+        generation.first_token_ms = None;
+        let (_, reply) = reply(&generation);
+        assert_eq!(reply["provider"], Value::Null);
+        assert_eq!(reply["data"]["cancelled"], true);
+        assert_eq!(reply["data"]["generation_time"], 0);
+    }
+}

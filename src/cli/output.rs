@@ -1,0 +1,29 @@
+//! Where the commands write: answers to standard output, everything else to standard error.
+//!
+//! The only place of `cli` that touches the two; the print macros panic when a pipe is closed.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use super::CliError;
+
+/// Writes an answer, ending in exactly one line break.
+pub(super) fn answer(text: &str) -> Result<(), CliError> {
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{}", text.trim_end_matches('\n'))?;
+    stdout.flush()?;
+    Ok(())
+}
+
+/// Writes an answer as indented JSON.
+pub(super) fn json(value: &impl Serialize) -> Result<(), CliError> {
+    let text = serde_json::to_string_pretty(value);
+    answer(&text.map_err(|error| CliError::Failed(error.to_string()))?)
+}
+
+/// Writes a remark. Nobody can be told if that fails.
+pub(super) fn note(text: &str) {
+    let mut stderr = std::io::stderr().lock();
+    drop(writeln!(stderr, "{text}"));
+}

@@ -1,0 +1,289 @@
+//! A gateway in a process of its own, in front of a mock provider in this one.
+//!
+//! Everything is on loopback, on free ports, in a folder that goes away with the rig. The gateway
+//! is ended by its process id when the rig is dropped; its log stays readable until then.
+
+use arouter::mock::{Mock, Options};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tokio::net::TcpStream;
+
+/// The key every rig knows.
+pub const KEY: &str = "lr_live_0123456789abcdef0123456789abcdef0123456789abcdef";
+/// The provider's key, which no client may ever see.
+pub const PROVIDER_KEY: &str = "sk-provider-canary-5f2e9c1b7a";
+
+/// A running gateway and its mock provider.
+pub struct Rig {
+    /// The data plane.
+    pub gateway: SocketAddr,
+    /// The admin listener.
+    pub admin: SocketAddr,
+    /// The mock provider.
+    pub mock: SocketAddr,
+    /// Folder of the configuration, the store and the log.
+    pub folder: tempfile::TempDir,
+    child: Child,
+}
+
+/// How a rig differs from the usual one.
+#[derive(Default)]
+pub struct Plan<'a> {
+    /// Lines added to `[server]`.
+    pub server: &'a str,
+    /// Lines added to every provider.
+    pub provider: &'a str,
+    /// Tables added at the end.
+    pub more: &'a str,
+    /// Another address for the providers than the mock's, e.g. a faulty peer of the test.
+    pub upstream: Option<SocketAddr>,
+}
+
+/// An answer, whole.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: http::HeaderMap,
+    pub body: Bytes,
+}
+
+impl Answer {
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+/// A loopback address that is free at this moment.
+pub fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+impl Rig {
+    /// The usual rig.
+    pub async fn start() -> Self {
+        Self::with(Plan::default()).await
+    }
+
+    /// A rig that differs.
+    pub async fn with(plan: Plan<'_>) -> Self {
+        let mock = Mock::bind("127.0.0.1:0".parse().unwrap(), Options::default()).await.unwrap();
+        let mock_address = mock.local_addr();
+        tokio::spawn(mock.serve(std::future::pending()));
+        let folder = tempfile::tempdir().unwrap();
+        let (gateway, admin) = (free_address(), free_address());
+        let upstream = plan.upstream.unwrap_or(mock_address);
+        let config = config(&plan, gateway, admin, upstream);
+        fs::write(folder.path().join("arouter.toml"), config).unwrap();
+        let log = fs::File::create(folder.path().join("log")).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_arouter"))
+            .args(["run", "--config", "arouter.toml"])
+            .current_dir(folder.path())
+            .env("CANARY_PROVIDER_KEY", PROVIDER_KEY)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut rig = Self { gateway, admin, mock: mock_address, folder, child };
+        rig.wait_until_up().await;
+        rig
+    }
+
+    async fn wait_until_up(&mut self) {
+        let started = Instant::now();
+        while TcpStream::connect(self.gateway).await.is_err() {
+            let ended = self.child.try_wait().unwrap();
+            assert!(ended.is_none(), "the gateway ended: {ended:?}\n{}", self.log());
+            assert!(started.elapsed() < Duration::from_secs(20), "not up\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// What the gateway wrote.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap()
+    }
+
+    /// Path of the configuration file.
+    pub fn config_path(&self) -> PathBuf {
+        self.folder.path().join("arouter.toml")
+    }
+
+    /// Process id of the gateway.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Posts JSON with the usual key.
+    pub async fn post(&self, path: &str, body: &serde_json::Value) -> Answer {
+        let auth = format!("Bearer {KEY}");
+        let headers = [("authorization", auth.as_str()), ("content-type", "application/json")];
+        self.send("POST", path, &headers, body.to_string()).await
+    }
+
+    /// Gets a path with the usual key.
+    pub async fn get(&self, path: &str) -> Answer {
+        let auth = format!("Bearer {KEY}");
+        self.send("GET", path, &[("authorization", &auth)], "").await
+    }
+
+    /// Sends a request as it stands, over HTTP/1.1.
+    pub async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Answer {
+        request(self.gateway, Http::One, (method, path), headers, body.into()).await
+    }
+
+    /// The journal of the mock provider.
+    pub async fn journal(&self) -> Vec<serde_json::Value> {
+        let answer = request(self.mock, Http::One, ("GET", "/__journal"), &[], Bytes::new()).await;
+        answer.json().as_array().unwrap().clone()
+    }
+
+    /// The last request the mock provider received.
+    pub async fn last(&self) -> serde_json::Value {
+        request(self.mock, Http::One, ("GET", "/__last"), &[], Bytes::new()).await.json()
+    }
+
+    /// The record of a request, waited for.
+    pub async fn generation(&self, id: &str) -> serde_json::Value {
+        let started = Instant::now();
+        loop {
+            let answer = self.get(&format!("/api/v1/generation?id={id}")).await;
+            if answer.status == 200 {
+                return answer.json();
+            }
+            assert!(started.elapsed() < Duration::from_secs(10), "{}", answer.text());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        if std::thread::panicking() {
+            eprintln!("--- log of the gateway ---\n{}", self.log());
+        }
+    }
+}
+
+/// Version of HTTP to speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Http {
+    One,
+    /// With prior knowledge, in clear text.
+    Two,
+}
+
+/// One request on a connection of its own.
+pub async fn request(
+    address: SocketAddr,
+    version: Http,
+    (method, path): (&str, &str),
+    headers: &[(&str, &str)],
+    body: Bytes,
+) -> Answer {
+    let stream = TcpStream::connect(address).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    let io = TokioIo::new(stream);
+    let uri = match version {
+        Http::One => path.to_owned(),
+        Http::Two => format!("http://{address}{path}"),
+    };
+    let mut request = hyper::Request::builder().method(method).uri(uri);
+    if version == Http::One {
+        request = request.header("host", address.to_string());
+    }
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(Full::new(body)).unwrap();
+    let response = match version {
+        Http::One => {
+            let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
+            tokio::spawn(connection);
+            sender.send_request(request).await
+        }
+        Http::Two => {
+            let (mut sender, connection) =
+                hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
+            tokio::spawn(connection);
+            sender.send_request(request).await
+        }
+    };
+    let response = response.unwrap_or_else(|error| panic!("{method} {path}: {error:?}"));
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await.unwrap_or_else(|error| panic!("{method} {path}: {error:?}"));
+    Answer { status: parts.status.as_u16(), headers: parts.headers, body: body.to_bytes() }
+}
+
+fn config(plan: &Plan<'_>, gateway: SocketAddr, admin: SocketAddr, upstream: SocketAddr) -> String {
+    let Plan { server, provider, more, .. } = plan;
+    let key = r#"keys = [{ env = "CANARY_PROVIDER_KEY" }]"#;
+    format!(
+        r#"version = 1
+[server]
+listen = ["{gateway}"]
+threads = 1
+{server}
+[admin]
+listen = "{admin}"
+[store]
+url = "sqlite://arouter.db"
+journal_dir = "journal"
+[defaults]
+provider = "openai"
+model = "openai/gpt-5.4"
+[providers.openai]
+format = "openai"
+base_url = "http://{upstream}/v1"
+{key}
+{provider}
+[providers.anthropic]
+format = "anthropic"
+base_url = "http://{upstream}"
+{key}
+{provider}
+[providers.google]
+format = "gemini"
+base_url = "http://{upstream}"
+{key}
+{provider}
+[models."openai/gpt-5.4"]
+endpoints = [{{ provider = "openai", price = {{ prompt = "2.5", completion = "10", cache_read = "0.25" }} }}]
+context_length = 128000
+max_completion_tokens = 16384
+[models."anthropic/claude-sonnet-4.5"]
+endpoints = [{{ provider = "anthropic", upstream_model = "claude-sonnet-4-5", price = {{ prompt = "3", completion = "15", cache_read = "0.3", cache_write = "3.75" }} }}]
+max_completion_tokens = 8192
+[models."google/gemini-2.5-flash"]
+endpoints = [{{ provider = "google", price = {{ prompt = "0.3", completion = "2.5" }} }}]
+[aliases]
+fast = ["openai/gpt-5.4", "google/gemini-2.5-flash"]
+[keys.test]
+secret = {{ insecure_literal = "{KEY}" }}
+{more}
+"#
+    )
+}
