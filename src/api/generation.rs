@@ -4,13 +4,11 @@
 //! wrapper beside them as `data`, so that clients of either find what they look for. Amounts are
 //! exact decimal numbers written from integers; no float is involved.
 
-use crate::money::PicoUsd;
+use super::usd::Usd;
 use crate::store::{Generation, Outcome};
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
-use serde::ser::{Error, Serializer};
-use serde_json::value::RawValue;
 
 #[derive(Serialize)]
 struct Reply<'g> {
@@ -37,6 +35,7 @@ struct Counts {
 }
 
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names are the documented ones")]
 struct PromptDetails {
     cached_tokens: u64,
     cache_write_tokens: u64,
@@ -50,6 +49,7 @@ struct CompletionDetails {
 }
 
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names are the documented ones")]
 struct CostDetails {
     upstream_inference_cost: Usd,
     upstream_inference_prompt_cost: Usd,
@@ -208,18 +208,10 @@ fn created_at(created_ms: i64) -> String {
     Timestamp::from_millisecond(created_ms).unwrap_or(Timestamp::UNIX_EPOCH).to_string()
 }
 
-/// An amount as a JSON number with all its digits.
-struct Usd(PicoUsd);
-
-impl Serialize for Usd {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        RawValue::from_string(self.0.to_string()).map_err(S::Error::custom)?.serialize(serializer)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::money::PicoUsd;
     use serde_json::Value;
 
     fn reply(generation: &Generation) -> (String, Value) {
@@ -234,7 +226,7 @@ mod tests {
         let (_, reply) = reply(&Generation::example("gen-1790000000-0123456789abcdef01234567"));
         assert_eq!(reply["id"], reply["data"]["id"]);
         assert_eq!(reply["provider"], reply["data"]["provider_name"]);
-        assert_eq!(reply["created_at"], "2026-09-21T13:33:20.123Z");
+        assert_eq!(reply["created_at"], "2026-09-21T14:13:20.123Z");
         assert_eq!(reply["usage"]["total_tokens"], 20);
         assert_eq!(reply["usage"]["prompt_tokens_details"]["cached_tokens"], 4);
         assert_eq!(reply["data"]["native_tokens_prompt"], 14);

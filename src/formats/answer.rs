@@ -60,7 +60,8 @@ pub fn relay_renamed(
     let mut response = decode(upstream, &body).map_err(malformed)?;
     let observed = observe::response(&response);
     if upstream == client {
-        let body = relabelled(client, &body, label);
+        drop(response);
+        let body = relabelled(client, body, label);
         return Ok(Answer { body, observed });
     }
     if client != ApiFormat::OpenAiChat {
@@ -92,11 +93,11 @@ fn refuse_error(format: ApiFormat, body: &[u8]) -> Result<(), StreamFault> {
 }
 
 /// The same answer under the gateway's id and the client's name of the model.
-fn relabelled(format: ApiFormat, body: &Bytes, label: &AnswerLabel) -> Bytes {
+fn relabelled(format: ApiFormat, body: Bytes, label: &AnswerLabel) -> Bytes {
     let id = (format == ApiFormat::OpenAiChat).then_some(label.id.as_ref());
     let model_key: &[u8] = if format == ApiFormat::Gemini { b"modelVersion" } else { b"model" };
     let mut edits: Vec<(Range<usize>, Bytes)> = Vec::with_capacity(2);
-    for member in Members::new(body).into_iter().flatten() {
+    for member in Members::new(&body).into_iter().flatten() {
         let word = match member.key {
             b"id" => id,
             key if key == model_key => label.model.as_deref(),
@@ -106,7 +107,7 @@ fn relabelled(format: ApiFormat, body: &Bytes, label: &AnswerLabel) -> Bytes {
         edits.extend(word.filter(|_| is_text).map(|word| (member.value, string_literal(word))));
     }
     if edits.is_empty() {
-        return body.clone();
+        return body;
     }
     let mut written = BytesMut::with_capacity(body.len() + 128);
     let mut from = 0;

@@ -76,7 +76,7 @@ impl Translator {
                 translate(Box::new(anthropic::stream::Decoder::new()))
             }
             (ApiFormat::Gemini, ApiFormat::OpenAiChat) => {
-                translate(Box::new(gemini::stream::Decoder::default()))
+                translate(Box::<gemini::stream::Decoder>::default())
             }
             _ => return Err(FormatError::whole("no translation between these formats")),
         };

@@ -17,6 +17,7 @@ use crate::routing::{Candidate, Plan, RouteError};
 use bytes::Bytes;
 use http::HeaderMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Most names a request may list in `models`.
 const MAX_MODELS: usize = 16;
@@ -30,6 +31,8 @@ pub struct Admitted {
     pub job: Job,
     /// The body as the client sent it.
     pub body: Bytes,
+    /// When the last byte of the body was read.
+    pub body_read: Instant,
     /// Where its members are.
     pub head: Head,
     /// Who may serve it, in order.
@@ -103,6 +106,7 @@ pub async fn admit(
 ) -> Result<Admitted, GatewayError> {
     let settings = &snapshot.settings;
     let body = client.read_body(settings.max_body_bytes, settings.body_timeout).await?;
+    let body_read = Instant::now();
     guard.note_prompt_bytes(body.len());
     let head = Head::scan(&body).map_err(bad_body)?;
     let wishes = Wishes::read(operation, &body, &head)?;
@@ -119,6 +123,7 @@ pub async fn admit(
         wants_usage: wishes.wants_usage,
         exclude_reasoning: wishes.exclude_reasoning,
         job: wishes.job,
+        body_read,
         body,
         head,
     })

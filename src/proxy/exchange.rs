@@ -105,7 +105,10 @@ impl<'e> Exchange<'e> {
                     cursor.keys.pop();
                 }
                 Next::OtherKey => {}
-                Next::OtherEndpoint => cursor.advance(),
+                Next::OtherEndpoint => {
+                    cursor.advance();
+                    self.count_failover(candidate, &cursor, broken.error.kind);
+                }
                 Next::GiveUp => return Err(broken),
             }
         }
@@ -120,6 +123,13 @@ impl<'e> Exchange<'e> {
             other_key: keys.next(&candidate.upstream_model, &cursor.keys).is_some(),
             other_endpoint: cursor.candidate + 1 < self.admitted.plan.candidates.len(),
             relayed: broken.relayed,
+        }
+    }
+
+    fn count_failover(&self, from: &Candidate, cursor: &Cursor, reason: Kind) {
+        if let Some(to) = self.admitted.plan.candidates.get(cursor.candidate) {
+            let names = (&*from.provider.slug, &*to.provider.slug);
+            self.services.metrics.count_failover(names.0, names.1, reason.name());
         }
     }
 
@@ -147,6 +157,10 @@ impl<'e> Exchange<'e> {
             return Err(GatewayError::upstream(Kind::ProviderUnavailable, text).into());
         }
         let outgoing = self.outgoing(candidate, key)?;
+        if guard.record().attempts == 1 {
+            let spent = self.admitted.body_read.elapsed();
+            self.services.metrics.observe_overhead("admit", spent);
+        }
         let mut upstream = self.dispatch(&outgoing, client, keep_alive).await?;
         self.judge(candidate, &mut upstream).await?;
         self.services.metrics.count_attempt(&candidate.provider.slug, "ok");

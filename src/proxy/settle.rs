@@ -14,7 +14,7 @@ use crate::money::PicoUsd;
 use crate::routing::Candidate;
 use crate::usage::{Generation, Outcome};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Bytes of English text per token, for providers that report no counts.
 const BYTES_PER_TOKEN: u64 = 4;
@@ -135,7 +135,10 @@ impl UsageGuard {
         self.fill_in_answer(outcome, status, error);
         self.fill_in_cost(outcome);
         self.count();
-        if let Err(error) = self.services.journal.append(&self.record) {
+        let started = Instant::now();
+        let appended = self.services.journal.append(&self.record);
+        self.services.metrics.observe_overhead("settle", started.elapsed());
+        if let Err(error) = appended {
             tracing::error!(generation = self.record.id, %error, "usage record could not be written");
             self.services.metrics.usage_records_lost.inc();
         }
@@ -198,6 +201,11 @@ impl UsageGuard {
         }
         if let Some(first_token_ms) = self.record.first_token_ms {
             metrics.observe_first_token(first_token_ms);
+            if self.record.streamed && self.record.outcome == Outcome::Complete {
+                let generating = self.record.latency_ms.saturating_sub(first_token_ms);
+                let tokens = usage.completion.unwrap_or(0);
+                metrics.observe_output_tokens(tokens, Duration::from_millis(generating));
+            }
         }
         if self.record.outcome == Outcome::Cancelled {
             metrics.client_cancelled.inc();

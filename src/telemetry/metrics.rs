@@ -24,6 +24,13 @@ const FIRST_TOKEN_BUCKETS: &[f64] = &[
     0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
     20.0, 40.0, 80.0,
 ];
+/// Buckets of the time between output tokens, in seconds.
+const PER_OUTPUT_TOKEN_BUCKETS: &[f64] =
+    &[0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5];
+/// Buckets of the gateway's own work, in seconds.
+const OVERHEAD_BUCKETS: &[f64] = &[
+    0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1,
+];
 /// Routes whose series are kept; configured models times operations stay far below.
 const MAX_KEPT_SERIES: usize = 10_000;
 
@@ -35,6 +42,9 @@ pub struct Metrics {
     requests: IntCounterVec,
     durations: HistogramVec,
     first_token: Histogram,
+    per_output_token: Histogram,
+    overhead: HistogramVec,
+    failovers: IntCounterVec,
     attempts: IntCounterVec,
     tokens: IntCounterVec,
     auth_failures: IntCounterVec,
@@ -81,6 +91,13 @@ impl Metrics {
             )?,
             durations: durations()?,
             first_token: first_token()?,
+            per_output_token: per_output_token()?,
+            overhead: overhead()?,
+            failovers: make.counters(
+                "arouter_failovers_total",
+                "Requests that went on to another endpoint, by reason.",
+                &["from", "to", "reason"],
+            )?,
             attempts: make.counters(
                 "arouter_upstream_attempts_total",
                 "Upstream attempts, by provider and outcome.",
@@ -134,6 +151,8 @@ impl Metrics {
     fn register_rest(&self) -> Result<(), prometheus::Error> {
         self.registry.register(Box::new(self.durations.clone()))?;
         self.registry.register(Box::new(self.first_token.clone()))?;
+        self.registry.register(Box::new(self.per_output_token.clone()))?;
+        self.registry.register(Box::new(self.overhead.clone()))?;
         self.registry.register(Box::new(self.cost_usd.clone()))?;
         self.registry.register(Box::new(self.config_info.clone()))?;
         self.registry.register(Box::new(self.last_reload_success.clone()))?;
@@ -218,6 +237,24 @@ impl Metrics {
         self.first_token.observe(Duration::from_millis(first_token_ms).as_secs_f64());
     }
 
+    /// Observes the time between output tokens after the first.
+    pub fn observe_output_tokens(&self, tokens: u64, generating: Duration) {
+        if let Some(gaps) = tokens.checked_sub(1).filter(|gaps| *gaps > 0) {
+            #[expect(clippy::cast_precision_loss, reason = "an average needs no more precision")]
+            self.per_output_token.observe(generating.as_secs_f64() / gaps as f64);
+        }
+    }
+
+    /// Observes the gateway's own work in a phase of a request.
+    pub fn observe_overhead(&self, phase: &'static str, spent: Duration) {
+        self.overhead.with_label_values(&[phase]).observe(spent.as_secs_f64());
+    }
+
+    /// Counts a request that goes on to another endpoint.
+    pub fn count_failover(&self, from: &str, to: &str, reason: &'static str) {
+        self.failovers.with_label_values(&[from, to, reason]).inc();
+    }
+
     /// Counts a refused credential.
     pub fn count_auth_failure(&self, reason: &'static str) {
         self.auth_failures.with_label_values(&[reason]).inc();
@@ -295,6 +332,22 @@ fn first_token() -> Result<Histogram, prometheus::Error> {
         "From the request's header to the first content.",
     );
     Histogram::with_opts(options.buckets(FIRST_TOKEN_BUCKETS.to_vec()))
+}
+
+fn per_output_token() -> Result<Histogram, prometheus::Error> {
+    let options = HistogramOpts::new(
+        "arouter_time_per_output_token_seconds",
+        "Mean time between output tokens of a streamed answer.",
+    );
+    Histogram::with_opts(options.buckets(PER_OUTPUT_TOKEN_BUCKETS.to_vec()))
+}
+
+fn overhead() -> Result<HistogramVec, prometheus::Error> {
+    let options = HistogramOpts::new(
+        "arouter_overhead_seconds",
+        "The gateway's own work on a request, waiting excluded, by phase.",
+    );
+    HistogramVec::new(options.buckets(OVERHEAD_BUCKETS.to_vec()), &["phase"])
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! `settle` appends a [`Generation`] to the [`Journal`]; the [`Recorder`] copies the journal to
 //! the store in batches, exactly once. Nothing here is awaited by a request.
 
+pub mod export_csv;
 pub mod journal;
 pub mod recorder;
 

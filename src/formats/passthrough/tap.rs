@@ -66,7 +66,7 @@ impl Tap {
         out: &mut Output,
     ) -> Result<(), StreamFault> {
         if let Some(place) = single_line(frame) {
-            return self.event(Piece { frame, data: place, name: None }, observed, out);
+            return self.event(&Piece { frame, data: place, name: None }, observed, out);
         }
         let Some(event) = sse::parse(frame) else {
             if !observed.ended {
@@ -78,13 +78,13 @@ impl Tap {
         match event.data {
             Cow::Borrowed(data) => {
                 let place = place_in(frame, data);
-                self.event(Piece { frame, data: place, name }, observed, out)
+                self.event(&Piece { frame, data: place, name }, observed, out)
             }
             Cow::Owned(data) => {
                 let joined = rewritten(name, &data);
                 let Some(event) = sse::parse(&joined) else { return Ok(()) };
                 let place = place_in(&joined, &event.data);
-                self.event(Piece { frame: &joined, data: place, name }, observed, out)
+                self.event(&Piece { frame: &joined, data: place, name }, observed, out)
             }
         }
     }
@@ -97,12 +97,12 @@ impl Tap {
         out: &mut Output,
     ) -> Result<(), StreamFault> {
         let piece = Piece { frame: element, data: 0..element.len(), name: None };
-        self.event(piece, observed, out)
+        self.event(&piece, observed, out)
     }
 
     fn event(
         &mut self,
-        piece: Piece<'_>,
+        piece: &Piece<'_>,
         observed: &mut Observed,
         out: &mut Output,
     ) -> Result<(), StreamFault> {
@@ -127,9 +127,9 @@ impl Tap {
             }
         }
         match &mut self.format {
-            Format::OpenAi(relabel) => relabel.forward(&piece, out),
-            Format::Anthropic(model) => model.forward(&piece, &["message", "model"], out),
-            Format::Gemini(model) => model.forward(&piece, &["modelVersion"], out),
+            Format::OpenAi(relabel) => relabel.forward(piece, out),
+            Format::Anthropic(model) => model.forward(piece, &["message", "model"], out),
+            Format::Gemini(model) => model.forward(piece, &["modelVersion"], out),
         }
         Ok(())
     }
@@ -161,13 +161,13 @@ impl Tap {
         out: &mut Output,
     ) -> Result<(), StreamFault> {
         let Some(event) = sse::parse(tail) else {
-            return match tail.trim_ascii().first() {
-                // An error that a provider sends as plain JSON although a stream was promised.
-                Some(b'{') => {
-                    self.decoder.event(None, tail, &mut |event| observe::event(observed, &event))
-                }
-                _ => Ok(out.forward(tail)),
-            };
+            if tail.trim_ascii().first() != Some(&b'{') {
+                out.forward(tail);
+                return Ok(());
+            }
+            // An error that a provider sends as plain JSON although a stream was promised.
+            let mut sink = |event: Event<'_>| observe::event(observed, &event);
+            return self.decoder.event(None, tail, &mut sink);
         };
         let done = event.data.trim_ascii() == b"[DONE]";
         if !done && serde_json::from_slice::<serde::de::IgnoredAny>(&event.data).is_err() {

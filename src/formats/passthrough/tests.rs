@@ -100,10 +100,10 @@ fn without_labels(body: &str) -> String {
         for key in ["id", "model"] {
             if let Some(Value::String(value)) = chunk.get(key) {
                 let written = serde_json::to_string(value).unwrap();
-                let at = crate::json::find(line.strip_prefix("data:").unwrap().as_bytes(), key);
-                let at = at.unwrap();
-                assert_eq!(&line[5 + at.start..5 + at.end], written, "escaped otherwise");
-                line.replace_range(5 + at.start..5 + at.end, "\"\"");
+                let at = find(line.strip_prefix("data:").unwrap().as_bytes(), key).unwrap();
+                let at = 5 + at.start..5 + at.end;
+                assert_eq!(line.get(at.clone()), Some(written.as_str()), "escaped otherwise");
+                line.replace_range(at, "\"\"");
             }
         }
         plain.push_str(&line);
@@ -285,7 +285,7 @@ fn a_stream_gets_its_end_mark_only_after_a_finish() {
     let (sent, _) = openai(&[TEXT, unended].concat()).unwrap();
     assert!(sent.ends_with("}]}\n\ndata: [DONE]\n\n"), "{sent}");
     assert!(matches!(openai(TEXT), Err(StreamFault::Truncated)));
-    let torn = [TEXT, &FINISH[..40]].concat();
+    let torn = [TEXT, FINISH.split_at(40).0].concat();
     assert!(matches!(openai(&torn), Err(StreamFault::Truncated)));
 }
 
@@ -329,6 +329,21 @@ fn comments_and_odd_frames_pass() {
     let lines = "data: {\"id\":\"x\",\ndata: \"choices\":[]}\n\n";
     let (sent, _) = openai(&[lines, TEXT, FINISH, DONE].concat()).unwrap();
     assert!(sent.starts_with("data: {\"id\":\"gen-1-abc\", \"choices\":[]}\n\n"), "{sent}");
+}
+
+#[test]
+fn a_chunk_without_model_does_not_hide_the_model_of_the_next() {
+    let bare = "data: {\"id\":\"x\",\"choices\":[]}\n\n";
+    let (sent, _) = openai(&[bare, TEXT, bare, TEXT, FINISH, DONE].concat()).unwrap();
+    assert_eq!(sent.matches("\"model\":\"acme/model\"").count(), 3, "{sent}");
+    assert_eq!(sent.matches("\"id\":\"gen-1-abc\"").count(), 5, "{sent}");
+}
+
+#[test]
+fn content_is_counted_as_written() {
+    let quoted = TEXT.replace("Hi", "say \\\"x\\\" \\\\");
+    let (_, observed) = openai(&[TEXT, &quoted, FINISH, DONE].concat()).unwrap();
+    assert_eq!(observed.content_bytes, 2 + 12);
 }
 
 #[test]

@@ -149,9 +149,9 @@ fn said_in_gemini(body: &str) -> Option<Said> {
             }
             let text = part["text"].as_str().unwrap_or_default();
             if part["thought"] == true {
-                said.reasoning += text
+                said.reasoning += text;
             } else {
-                said.text += text
+                said.text += text;
             }
             if let Some(call) = part.get("functionCall") {
                 if call.get("partialArgs").is_some() || call.get("willContinue").is_some() {
@@ -280,7 +280,7 @@ fn what_came_before_a_fault_is_not_lost() {
 
 #[test]
 fn a_stream_without_its_end_is_truncated() {
-    for body in ["", START, &[START, TEXT].concat(), &[START, TEXT, &STOP[..60]].concat()] {
+    for body in ["", START, &[START, TEXT].concat(), &[START, TEXT, STOP.split_at(60).0].concat()] {
         let ended = relay(to_openai(ApiFormat::Anthropic), &[body.as_bytes()]);
         assert!(matches!(ended, Err(StreamFault::Truncated)), "{body}");
     }

@@ -28,7 +28,8 @@ fn by_word(word: &str) -> Option<Kind> {
         "context_length_exceeded"
         | "too_many_tokens"
         | "context_window_exceeded"
-        | "token_limit_exceeded" => Kind::ContextLengthExceeded,
+        | "token_limit_exceeded"
+        | "exceed_context_size_error" => Kind::ContextLengthExceeded,
         "content_filter"
         | "content_policy_violation"
         | "responsibleaipolicyviolation"
@@ -82,7 +83,7 @@ fn by_phrase(signs: &Signs<'_>) -> Option<Kind> {
         "prompt is too long",
         "too many tokens",
         "exceeds the maximum number of tokens",
-        "exceed context size",
+        "available context size",
     ];
     const KEY: [&str; 3] = ["incorrect api key", "invalid api key", "api key not valid"];
     const CREDIT: [&str; 3] =

@@ -1,1 +1,190 @@
-//! Placeholder.
+//! Tests of whole answers written and read.
+
+use super::*;
+use crate::chat::Usage;
+use crate::formats::gemini::recordings;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+fn label() -> AnswerLabel {
+    AnswerLabel {
+        id: Arc::from("gen-1-abc"),
+        model: Some(Arc::from("acme/model")),
+        provider: Arc::from("Acme"),
+        created_s: 7,
+        include_usage: true,
+        exclude_reasoning: false,
+    }
+}
+
+fn answer(parts: Vec<Part<'_>>, finish: FinishReason) -> Response<'_> {
+    let choice = Choice {
+        index: 0,
+        parts,
+        finish,
+        native_finish: Some("end_turn".into()),
+        citations: Vec::new(),
+        logprobs: None,
+    };
+    Response { choices: vec![choice], ..Response::default() }
+}
+
+fn text(text: &str) -> Part<'_> {
+    Part::Text { text: text.into(), cache: None }
+}
+
+fn message(response: &Response<'_>, label: &AnswerLabel) -> Value {
+    let written: Value = serde_json::from_slice(&encode(response, label)).unwrap();
+    written["choices"][0]["message"].clone()
+}
+
+#[test]
+fn a_plain_answer_says_no_more_than_it_must() {
+    let mut response = answer(vec![text("Par"), text("is.")], FinishReason::Stop);
+    response.usage =
+        Usage { prompt: Some(5), completion: Some(2), cached: Some(4), ..Usage::default() };
+    assert_eq!(
+        encode(&response, &label()),
+        r#"{"id":"gen-1-abc","object":"chat.completion","created":7,"model":"acme/model","provider":"Acme","choices":[{"index":0,"finish_reason":"stop","native_finish_reason":"end_turn","message":{"role":"assistant","content":"Paris."}}],"usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7,"prompt_tokens_details":{"cached_tokens":4,"cache_write_tokens":0,"audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":0}}}"#
+    );
+}
+
+#[test]
+fn everything_an_answer_can_hold_is_written() {
+    let call = ToolCall {
+        id: "c1".into(),
+        name: "f".into(),
+        arguments: "{\"a\":1}".into(),
+        signature: Some("G".into()),
+    };
+    let thought = Reasoning {
+        kind: ReasoningKind::Text,
+        text: "Hm.".into(),
+        signature: Some("S".into()),
+        format: Some("anthropic-claude-v1".into()),
+        id: None,
+    };
+    let image = Media::Base64 { mime: "image/png".into(), data: "iVBO".into() };
+    let mut response = answer(
+        vec![
+            Part::Reasoning(thought),
+            Part::Image { source: image, detail: None, cache: None },
+            Part::ToolCall(call),
+        ],
+        FinishReason::Stop,
+    );
+    response.choices[0].citations.push(Citation {
+        url: "https://a".into(),
+        title: "A".into(),
+        start: 0,
+        end: 3,
+    });
+    let written: Value = serde_json::from_slice(&encode(&response, &label())).unwrap();
+    assert_eq!(written["choices"][0]["finish_reason"], "tool_calls");
+    assert_eq!(
+        written["choices"][0]["message"],
+        json!({
+            "role": "assistant", "content": null, "reasoning": "Hm.",
+            "reasoning_details": [
+                {"type": "reasoning.text", "text": "Hm.", "signature": "S", "id": null, "format": "anthropic-claude-v1", "index": 0},
+                {"type": "reasoning.encrypted", "data": "G", "id": "c1", "format": "google-gemini-v1", "index": 1}],
+            "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{\"a\":1}"}}],
+            "images": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBO"}}],
+            "annotations": [{"type": "url_citation", "url_citation": {"url": "https://a", "title": "A", "start_index": 0, "end_index": 3}}],
+        })
+    );
+    let quiet = AnswerLabel { exclude_reasoning: true, ..label() };
+    let message = message(&response, &quiet);
+    assert!(message.get("reasoning").is_none());
+    assert_eq!(message["reasoning_details"][0]["data"], "G", "needed to go on with the call");
+}
+
+#[test]
+fn content_is_null_only_beside_calls_or_a_refusal() {
+    let content = |parts| message(&answer(parts, FinishReason::Stop), &label())["content"].clone();
+    assert_eq!(content(vec![]), "");
+    assert_eq!(content(vec![Part::Refusal { text: "no".into() }]), Value::Null);
+    let refused = message(
+        &answer(vec![Part::Refusal { text: "no".into() }], FinishReason::ContentFilter),
+        &label(),
+    );
+    assert_eq!(refused["refusal"], "no");
+}
+
+#[test]
+fn text_that_is_no_base64_cannot_break_out() {
+    let image = Media::Base64 { mime: "image/png".into(), data: "\",\"x\":\"\n".into() };
+    let part = Part::Image { source: image, detail: None, cache: None };
+    let message = message(&answer(vec![part], FinishReason::Stop), &label());
+    assert_eq!(message["images"][0]["image_url"]["url"], "data:image/png;base64,\",\"x\":\"\n");
+}
+
+#[test]
+fn imitators_are_read() {
+    let body = br#"{"choices":[{"message":{"role":"assistant","content":[
+        {"type":"thinking","thinking":[{"type":"text","text":"T"}]},{"type":"text","text":"A"}],
+        "tool_calls":[{"id":"","function":{"name":"f","arguments":null}},{"function":{"name":"g","arguments":{"a":1}}}]},
+        "finish_reason":"stop"}],"usage":null}"#;
+    let response = decode(body).unwrap();
+    let choice = &response.choices[0];
+    assert_eq!(choice.finish, FinishReason::ToolCalls);
+    assert!(matches!(&choice.parts[0], Part::Reasoning(piece) if piece.text == "T"));
+    assert!(matches!(&choice.parts[1], Part::Text { text, .. } if text == "A"));
+    let Part::ToolCall(first) = &choice.parts[2] else { panic!() };
+    let Part::ToolCall(second) = &choice.parts[3] else { panic!() };
+    assert!(!first.id.is_empty() && first.id != second.id);
+    assert_eq!((first.arguments.as_ref(), second.arguments.as_ref()), ("{}", r#"{"a":1}"#));
+    assert!(decode(b"[]").is_err() && decode(b"oops").is_err());
+}
+
+#[test]
+fn recorded_answers_survive_reading_and_writing() {
+    let mut seen = 0;
+    for folder in [
+        "openai-chat",
+        "openrouter-chat",
+        "deepseek-chat",
+        "groq-chat",
+        "mistral-chat",
+        "azure-chat",
+    ] {
+        for recording in recordings::load(folder) {
+            let Ok(original) = serde_json::from_str::<Value>(&recording.body) else { continue };
+            if recording.status != 200 || !original["choices"].is_array() {
+                continue;
+            }
+            seen += 1;
+            let written = encode(&decode(recording.body.as_bytes()).unwrap(), &label());
+            let written: Value = serde_json::from_slice(&written).unwrap();
+            let pairs = original["choices"].as_array().unwrap().iter();
+            for (before, after) in pairs.zip(written["choices"].as_array().unwrap()) {
+                let (before, after) = (&before["message"], &after["message"]);
+                if let Some(content) = before["content"].as_str() {
+                    assert_eq!(
+                        after["content"].as_str().unwrap_or_default(),
+                        content,
+                        "{}",
+                        recording.id
+                    );
+                }
+                let calls = |message: &Value| -> Vec<(Value, Value)> {
+                    let calls = message["tool_calls"].as_array().into_iter().flatten();
+                    calls
+                        .map(|call| (call["function"]["name"].clone(), call["id"].clone()))
+                        .collect()
+                };
+                if before.get("function_call").is_none() {
+                    assert_eq!(calls(before), calls(after), "{}", recording.id);
+                }
+            }
+            if let Some(prompt) = original["usage"]["prompt_tokens"].as_u64() {
+                let audio = original["usage"]["prompt_tokens_details"]["audio_tokens"]
+                    .as_u64()
+                    .unwrap_or(0);
+                let read = written["usage"]["prompt_tokens"].as_u64().unwrap();
+                assert!(read == prompt || read == prompt + audio, "{}", recording.id);
+            }
+        }
+    }
+    println!("{seen} answers");
+}
