@@ -137,7 +137,8 @@ pub(crate) fn openai_body(shape: Shape, lane: usize, model: &str) -> Vec<u8> {
 
 /// A long conversation about code, as agents send it: many quotes and line ends.
 fn large_history(body: &mut String) {
-    let line = "    let value = map.get(\"key\").copied().unwrap_or_default(); // not a \"hot\" path\n";
+    let line =
+        "    let value = map.get(\"key\").copied().unwrap_or_default(); // not a \"hot\" path\n";
     let text = json!(line.repeat(100)).to_string();
     for turn in 0.. {
         if body.len() >= LARGE_BODY_BYTES {
@@ -233,7 +234,10 @@ pub(crate) fn openai_stream() -> Stream {
     let opening = "{\"role\":\"assistant\",\"content\":\"\",\"refusal\":null}";
     Stream {
         opening: vec![chunk(opening, "null")],
-        events: words().iter().map(|w| chunk(&format!("{{\"content\":\"{w}\"}}"), "null")).collect(),
+        events: words()
+            .iter()
+            .map(|w| chunk(&format!("{{\"content\":\"{w}\"}}"), "null"))
+            .collect(),
         closing: vec![chunk("{}", "\"stop\""), usage, "data: [DONE]\n\n".into()],
     }
 }
