@@ -56,7 +56,10 @@ fn main() -> ExitCode {
             let (port, upstream) = (words.next(), words.next());
             bare_pingora::serve(&port.unwrap_or_default(), &upstream.unwrap_or_default())
         }
-        Some("spin") => spin(),
+        Some("spin") => {
+            spin();
+            Ok(())
+        }
         _ => run(),
     };
     match result {
@@ -177,14 +180,13 @@ fn keep_awake(args: &Args, folder: &std::path::Path) -> Result<Vec<Process>, Fai
 }
 
 /// Keeps a core busy until the benchmark ends.
-fn spin() -> Result<(), Failure> {
+fn spin() {
     let parent = std::os::unix::process::parent_id();
     while std::os::unix::process::parent_id() == parent {
         for _ in 0..100_000 {
             std::hint::spin_loop();
         }
     }
-    Ok(())
 }
 
 /// The aim for a shape's CPU time, as a ratio to nginx.

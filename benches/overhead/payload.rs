@@ -4,8 +4,6 @@
 //! marker `bench:SHAPE:LANE` in its text, by which the upstream knows what to answer, and which
 //! client is waiting; both sides build the same bytes from it.
 
-use std::fmt::Write as _;
-
 use serde_json::{Value, json};
 
 /// Text events of one stream.
@@ -121,32 +119,35 @@ pub(crate) const SYSTEM_TEXT: &str = "You are a helpful assistant. Answer briefl
 
 /// A request body in OpenAI's format. `model` comes last, as the Python SDK sends it.
 pub(crate) fn openai_body(shape: Shape, lane: usize, model: &str) -> Vec<u8> {
-    let mut body = String::from("{\"messages\":[");
-    let _ = write!(body, "{{\"role\":\"system\",\"content\":{}}}", json!(SYSTEM_TEXT));
+    let message =
+        |role: &str, text: &str| format!("{{\"role\":\"{role}\",\"content\":{}}}", json!(text));
+    let mut messages = vec![message("system", SYSTEM_TEXT)];
     if shape == Shape::Body {
-        large_history(&mut body);
+        large_history(&mut messages);
     }
-    let text = json!(user_text(shape, lane));
-    let _ = write!(body, ",{{\"role\":\"user\",\"content\":{text}}}],\"temperature\":0.7");
-    if shape.is_stream() {
-        body.push_str(",\"stream\":true,\"stream_options\":{\"include_usage\":true}");
-    }
-    let _ = write!(body, ",\"model\":{}}}", json!(model));
-    body.into_bytes()
+    messages.push(message("user", &user_text(shape, lane)));
+    let stream = ",\"stream\":true,\"stream_options\":{\"include_usage\":true}";
+    let stream = if shape.is_stream() { stream } else { "" };
+    format!(
+        "{{\"messages\":[{}],\"temperature\":0.7{stream},\"model\":\"{model}\"}}",
+        messages.join(",")
+    )
+    .into_bytes()
 }
 
 /// A long conversation about code, as agents send it: many quotes and line ends.
-fn large_history(body: &mut String) {
+fn large_history(messages: &mut Vec<String>) {
     let line =
         "    let value = map.get(\"key\").copied().unwrap_or_default(); // not a \"hot\" path\n";
     let text = json!(line.repeat(100)).to_string();
-    for turn in 0.. {
-        if body.len() >= LARGE_BODY_BYTES {
-            break;
-        }
-        let role = if turn % 2 == 0 { "user" } else { "assistant" };
-        let _ = write!(body, ",{{\"role\":\"{role}\",\"content\":{text}}}");
-    }
+    let turns = LARGE_BODY_BYTES / text.len();
+    messages.extend(
+        ["user", "assistant"]
+            .iter()
+            .cycle()
+            .take(turns)
+            .map(|role| format!("{{\"role\":\"{role}\",\"content\":{text}}}")),
+    );
 }
 
 /// A request body in Anthropic's format.

@@ -3,8 +3,6 @@
 //! A ratio is the median of the ratios of each round, so that what slows a whole round down (other
 //! work on the machine) falls out of it.
 
-use std::fmt::Write as _;
-
 /// One row: a figure of every subject in every round.
 #[derive(Debug)]
 pub(crate) struct Row {
@@ -30,25 +28,22 @@ const VALUE_WIDTH: usize = 25;
 
 /// The table as text.
 pub(crate) fn table(columns: &Columns, rows: &[Row]) -> String {
-    let mut text = format!("{:TITLE_WIDTH$}", "");
-    for name in &columns.names {
-        let _ = write!(text, "{name:>VALUE_WIDTH$}");
-    }
-    text.push_str("     aim\n");
+    let names = columns.names.iter().map(|name| format!("{name:>VALUE_WIDTH$}"));
+    let mut lines = vec![format!("{:TITLE_WIDTH$}{}     aim", "", names.collect::<String>())];
     for row in rows {
-        let _ = write!(text, "{:TITLE_WIDTH$}", row.title);
-        for index in 0..columns.names.len() {
-            let _ = write!(text, "{:>VALUE_WIDTH$}", cell(columns, row, index));
-        }
-        match row.aim {
-            Some(aim) if row.has_ratio => _ = write!(text, "  ≤ {aim} ×"),
-            Some(aim) => _ = write!(text, "  ≤ {aim}"),
-            None => {}
-        }
-        text.push('\n');
+        let cells = (0..columns.names.len())
+            .map(|index| format!("{:>VALUE_WIDTH$}", cell(columns, row, index)));
+        let aim = match row.aim {
+            Some(aim) if row.has_ratio => format!("  ≤ {aim} ×"),
+            Some(aim) => format!("  ≤ {aim}"),
+            None => String::new(),
+        };
+        lines.push(format!("{:TITLE_WIDTH$}{}{aim}", row.title, cells.collect::<String>()));
     }
-    text.push_str("In parentheses: × nginx, × bare Pingora, medians of the rounds' own ratios.\n");
-    text
+    lines.push(
+        "In parentheses: × nginx, × bare Pingora, medians of the rounds' own ratios.\n".into(),
+    );
+    lines.join("\n")
 }
 
 fn cell(columns: &Columns, row: &Row, index: usize) -> String {
@@ -57,7 +52,7 @@ fn cell(columns: &Columns, row: &Row, index: usize) -> String {
     if value.is_nan() {
         return "–".into();
     }
-    let mut text = if value >= 100.0 { format!("{value:.0}") } else { format!("{value:.1}") };
+    let text = if value >= 100.0 { format!("{value:.0}") } else { format!("{value:.1}") };
     if !row.has_ratio {
         return text;
     }
@@ -67,11 +62,10 @@ fn cell(columns: &Columns, row: &Row, index: usize) -> String {
         (!ratio.is_nan()).then(|| format!("{ratio:.2}"))
     };
     match (against(columns.nginx), against(columns.pingora)) {
-        (Some(nginx), Some(pingora)) => _ = write!(text, " ({nginx}, {pingora})"),
-        (Some(only), None) => _ = write!(text, " ({only})"),
-        _ => {}
+        (Some(nginx), Some(pingora)) => format!("{text} ({nginx}, {pingora})"),
+        (Some(only), None) | (None, Some(only)) => format!("{text} ({only})"),
+        (None, None) => text,
     }
-    text
 }
 
 /// The middle value, or the mean of the middle two; NaN without values.

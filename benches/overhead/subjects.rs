@@ -74,7 +74,8 @@ impl Subject {
         let folder = make_folder(setting.folder, name)?;
         let (port, admin) = (free_port()?, free_port()?);
         let config = arouter_config(&folder, setting.upstream, (port, admin));
-        let path = folder.join("arouter.toml");
+        // Beside nothing else: the gateway watches the folder of its configuration.
+        let path = make_folder(&folder, "conf")?.join("arouter.toml");
         fs::write(&path, config)?;
         let words = vec![fs::canonicalize(binary)?.into(), "run".into(), "-c".into(), path.into()];
         Ok(Self::new(name, Via::Gateway, words, (setting, folder, (port, port))))

@@ -40,6 +40,9 @@ pub(crate) fn serve(listener: std::net::TcpListener, gates: Gates) -> Result<(),
     })
 }
 
+/// Which shape and client a request is of, or what is wrong with it.
+type Verdict = Result<(Shape, usize), String>;
+
 /// Answers ready to be written.
 struct Provider {
     answer: Vec<u8>,
@@ -47,7 +50,7 @@ struct Provider {
     anthropic: Script,
     gates: Gates,
     /// Verdicts on bodies by checksum and length.
-    seen: RefCell<HashMap<(u32, usize), Result<(Shape, usize), String>>>,
+    seen: RefCell<HashMap<(u32, usize), Verdict>>,
 }
 
 /// A stream as the writes it consists of.
@@ -125,14 +128,14 @@ impl Provider {
         Ok(stream.write_all(&script.last).await?)
     }
 
-    fn judge(&self, body: &[u8]) -> Result<(Shape, usize), String> {
+    fn judge(&self, body: &[u8]) -> Verdict {
         let sum = (crc32c::crc32c(body), body.len());
         self.seen.borrow_mut().entry(sum).or_insert_with(|| compare(body)).clone()
     }
 }
 
 /// Compares a request with what its client meant to send.
-fn compare(body: &[u8]) -> Result<(Shape, usize), String> {
+fn compare(body: &[u8]) -> Verdict {
     let (shape, lane) = payload::find_marker(body).ok_or("the request has no marker")?;
     let found: Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     let expected = payload::openai_body(shape, lane, MODEL);
