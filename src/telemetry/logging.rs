@@ -3,14 +3,12 @@
 //! Pingora and the HTTP/2 library print whole headers at debug level, credentials included; their
 //! records are cut off below `info`, whatever level is asked for.
 
+use super::lines::{self, LinesGuard};
 use std::io::IsTerminal;
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// Lines that may wait to be written; beyond that lines are dropped, not requests.
-const MAX_WAITING_LINES: usize = 16 * 1024;
 /// Crates whose debug output holds headers.
 const LEAKY: &[&str] = &["pingora", "pingora_core", "pingora_proxy", "pingora_http", "h2", "hyper"];
 
@@ -24,11 +22,9 @@ pub enum LineFormat {
 }
 
 /// Starts logging. The guard must live as long as the process: it writes what is waiting.
-pub fn start(level: &str, format: LineFormat) -> Result<WorkerGuard, LoggingError> {
-    let (writer, guard) = NonBlockingBuilder::default()
-        .buffered_lines_limit(MAX_WAITING_LINES)
-        .lossy(true)
-        .finish(std::io::stdout());
+pub fn start(level: &str, format: LineFormat) -> Result<LinesGuard, LoggingError> {
+    let (writer, guard) =
+        lines::start(std::io::stdout()).map_err(|error| LoggingError(error.to_string()))?;
     let filter =
         EnvFilter::try_new(directives(level)).map_err(|error| LoggingError(error.to_string()))?;
     let layer = tracing_subscriber::fmt::layer()
