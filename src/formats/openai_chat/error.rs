@@ -165,7 +165,7 @@ fn write_v1(error: &GatewayError, out: &mut BytesMut) {
     out.put_slice(br#","param":"#);
     write_optional(out, error.param.as_deref());
     out.put_slice(br#","code":"#);
-    write_optional(out, code_word(error.kind));
+    write_optional(out, finer_code(error).or(code_word(error.kind)));
 }
 
 fn write_openrouter(error: &GatewayError, request_id: &str, out: &mut BytesMut) {
@@ -219,6 +219,11 @@ fn type_word(kind: Kind) -> &'static str {
         | Kind::ExpectationFailed
         | Kind::Unprocessable => "invalid_request_error",
     }
+}
+
+/// The one word below a kind that OpenAI's clients look for.
+fn finer_code(error: &GatewayError) -> Option<&str> {
+    error.provider_code.as_deref().filter(|&code| code == "model_not_found")
 }
 
 /// The canonical name, which says nothing for a request that is merely wrong.
