@@ -9,6 +9,7 @@ mod admin_call;
 mod check;
 mod config;
 mod keys;
+mod mock;
 mod output;
 mod run;
 
@@ -48,6 +49,8 @@ enum Command {
     Reload(admin_call::AdminArgs),
     /// Ask the running gateway whether it is ready.
     Health(admin_call::AdminArgs),
+    /// Serve a scriptable mock provider for all formats.
+    Mock(mock::MockArgs),
 }
 
 /// Which configuration a command works on.
@@ -102,6 +105,7 @@ pub fn main() -> ExitCode {
         Command::Keys(command) => keys::run(&command),
         Command::Reload(args) => admin_call::reload(&args),
         Command::Health(args) => admin_call::health(&args),
+        Command::Mock(args) => mock::run(args).map_err(|error| CliError::Failed(error.to_string())),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,14 +1,68 @@
-//! stub
-#[derive(Default)]
-pub struct Options {
-    pub demo: bool,
+//! A scriptable LLM provider that speaks the OpenAI, Anthropic and Google formats on one port.
+//!
+//! `arouter mock`, the demo and every end-to-end test talk to it instead of a paid account. What it
+//! answers is chosen per request (`x-mock` header, `[[mock …]]` in the prompt, script file,
+//! defaults; see `docs/mock.md`), and its [`Journal`] says what a provider would have billed, which
+//! makes it the judge of the gateway's own records.
+//!
+//! Reading order: [`server`] accepts, `handle` walks one request, `script` chooses the reply,
+//! `answer` resolves it, `openai`/`anthropic`/`google` word it, `body` sends it.
+//!
+//! Invariant: every request that reached a provider route leaves exactly one journal entry, also
+//! when the client went away in the middle.
+
+mod server;
+
+mod admin;
+mod echo;
+mod handle;
+mod received;
+mod reply_writer;
+mod route;
+mod ws_echo;
+
+mod directive;
+mod prompt;
+mod script;
+mod tool_arguments;
+
+mod answer;
+mod anthropic;
+mod embeddings;
+mod google;
+mod model_list;
+mod openai;
+mod provider_error;
+
+mod body;
+mod fault_io;
+mod journal;
+mod stream_plan;
+
+#[cfg(test)]
+mod tests;
+
+pub use journal::{Entry, Journal};
+pub use server::{Mock, Options};
+
+/// The three wire formats the mock speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::mock) enum Format {
+    /// OpenAI chat completions and embeddings.
+    OpenAi,
+    /// Anthropic Messages.
+    Anthropic,
+    /// Google generateContent.
+    Google,
 }
-pub struct Mock;
-impl Mock {
-    pub async fn bind(_a: std::net::SocketAddr, _o: Options) -> std::io::Result<Mock> {
-        Ok(Mock)
-    }
-    pub async fn serve(self, f: impl Future<Output = ()>) {
-        f.await
+
+impl Format {
+    /// The name used in the journal.
+    fn name(self) -> &'static str {
+        match self {
+            Self::OpenAi => "openai",
+            Self::Anthropic => "anthropic",
+            Self::Google => "google",
+        }
     }
 }

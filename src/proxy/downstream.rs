@@ -6,7 +6,8 @@
 
 use crate::error::{Blame, GatewayError, Kind, Retry};
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_LENGTH, EXPECT};
+use http::Version;
+use http::header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
 use pingora::http::ResponseHeader;
 use pingora::protocols::http::ServerSession;
 use pingora::proxy::Session;
@@ -115,8 +116,12 @@ impl<'s> Downstream<'s> {
     }
 
     /// Sends the header of the answer.
-    pub async fn write_header(&mut self, header: ResponseHeader) -> Result<(), GatewayError> {
+    pub async fn write_header(&mut self, mut header: ResponseHeader) -> Result<(), GatewayError> {
         self.committed = true;
+        let version = self.session.req_header().version;
+        if version == Version::HTTP_11 && !header.headers.contains_key(CONTENT_LENGTH) {
+            header.insert_header(TRANSFER_ENCODING, "chunked").map_err(unwritable)?;
+        }
         self.session.write_response_header(Box::new(header)).await.map_err(client_gone)
     }
 
