@@ -128,6 +128,9 @@ impl Operation {
         if path == "/healthz" {
             return allow(method, "GET", Self::Health);
         }
+        if path == "/" {
+            return Err(RouteMiss::NotFound);
+        }
         if !is_plain(path) {
             return Err(RouteMiss::Ambiguous);
         }

@@ -3,4 +3,8 @@
 mod errors;
 mod errors_table;
 mod rig;
+mod routes;
+mod secrets;
+mod smuggling;
+mod smuggling_table;
 mod tidy;
