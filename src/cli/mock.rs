@@ -22,10 +22,10 @@ pub(super) struct MockArgs {
     )]
     listen: SocketAddr,
     /// Script file, JSON or TOML.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, env = "AROUTER_MOCK_SCRIPT", value_name = "FILE")]
     script: Option<PathBuf>,
     /// File the journal is appended to, one JSON object a line.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, env = "AROUTER_MOCK_JOURNAL", value_name = "FILE")]
     journal: Option<PathBuf>,
 }
 

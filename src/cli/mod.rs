@@ -12,6 +12,7 @@ mod keys;
 mod mock;
 mod output;
 mod run;
+mod usage;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,7 +20,8 @@ use std::process::ExitCode;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{ConfigError, Loaded, Problem, find, load, process_env};
+use crate::config::{Config, ConfigError, Loaded, Problem, find, load, process_env};
+use crate::store::Store;
 
 /// `EX_CONFIG` of sysexits.h: an init system need not try again.
 const EXIT_CONFIG: u8 = 78;
@@ -45,6 +47,9 @@ enum Command {
     /// Work with the keys of callers.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// What was used.
+    #[command(subcommand)]
+    Usage(usage::UsageCommand),
     /// Make the running gateway reload its configuration.
     Reload(admin_call::AdminArgs),
     /// Ask the running gateway whether it is ready.
@@ -96,13 +101,14 @@ impl CliError {
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => return wrong_usage(&error),
     };
     let result = match cli.command {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Config(command) => config::run(&command),
         Command::Keys(command) => keys::run(&command),
+        Command::Usage(command) => usage::run(&command),
         Command::Reload(args) => admin_call::reload(&args),
         Command::Health(args) => admin_call::health(&args),
         Command::Mock(args) => mock::run(args).map_err(|error| CliError::Failed(error.to_string())),
@@ -119,7 +125,7 @@ pub fn main() -> ExitCode {
 }
 
 /// Help and version are answers (0, standard output); everything else is wrong usage (2).
-fn usage(error: &clap::Error) -> ExitCode {
+fn wrong_usage(error: &clap::Error) -> ExitCode {
     let printed = error.print().is_ok();
     match u8::try_from(error.exit_code()) {
         Ok(code) if printed => ExitCode::from(code),
@@ -137,6 +143,22 @@ impl ConfigArgs {
         };
         load(&path, &process_env)
     }
+}
+
+/// Runs a command that talks to the store.
+fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
+
+/// The store of a configuration. One in memory belongs to the process that made it, so a command
+/// on it would see and change nothing.
+async fn open_store(config: &Config) -> Result<Store, CliError> {
+    let url = config.store.url.expose();
+    if url == "memory:" {
+        let message = "store.url is `memory:`, which only the gateway itself can see";
+        return Err(CliError::Failed(message.to_owned()));
+    }
+    Store::open(url).await.map_err(|error| CliError::Failed(error.to_string()))
 }
 
 #[cfg(test)]

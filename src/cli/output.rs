@@ -22,6 +22,11 @@ pub(super) fn json(value: &impl Serialize) -> Result<(), CliError> {
     answer(&text.map_err(|error| CliError::Failed(error.to_string()))?)
 }
 
+/// Standard output, for an answer too long to be held in memory.
+pub(super) fn stream() -> impl Write {
+    std::io::stdout().lock()
+}
+
 /// Writes a remark. Nobody can be told if that fails.
 pub(super) fn note(text: &str) {
     let mut stderr = std::io::stderr().lock();

@@ -5,7 +5,8 @@ use super::tap::{Piece, Reading};
 use crate::formats::translator::output::Output;
 use crate::json::{find_path, string_literal};
 use bytes::Bytes;
-use memchr::memmem;
+use memchr::memmem::Finder;
+use std::sync::LazyLock;
 
 /// The model name to write over the provider's own.
 #[derive(Debug)]
@@ -31,12 +32,22 @@ impl Model {
     }
 }
 
+/// Searches that tell an Anthropic event of plain content, prepared once.
+struct Keys {
+    delta: Finder<'static>,
+    texts: [Finder<'static>; 3],
+}
+
+static KEYS: LazyLock<Keys> = LazyLock::new(|| Keys {
+    delta: Finder::new("\"content_block_delta\""),
+    texts: ["\"text\"", "\"thinking\"", "\"partial_json\""].map(Finder::new),
+});
+
 /// How an Anthropic event is to be read: deltas of content are counted, all else is decoded.
 pub(in crate::formats) fn anthropic_reading(data: &[u8]) -> Reading {
-    const CONTENT: [&[u8]; 3] = [b"\"text\"", b"\"thinking\"", b"\"partial_json\""];
-    if memmem::find(data, b"\"content_block_delta\"").is_none() {
+    if KEYS.delta.find(data).is_none() {
         return Reading::Whole;
     }
-    let bytes = CONTENT.iter().map(|key| text_bytes(data, key)).find(|&bytes| bytes > 0);
+    let bytes = KEYS.texts.iter().map(|key| text_bytes(data, key)).find(|&bytes| bytes > 0);
     bytes.map_or(Reading::Whole, Reading::Content)
 }

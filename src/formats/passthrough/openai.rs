@@ -8,8 +8,9 @@ use crate::formats::AnswerLabel;
 use crate::formats::translator::output::Output;
 use crate::json::{Members, find, string_literal};
 use bytes::Bytes;
-use memchr::memmem;
+use memchr::memmem::Finder;
 use std::ops::Range;
+use std::sync::LazyLock;
 
 /// Longest beginning that is remembered, in bytes.
 const MAX_BEGINNING_BYTES: usize = 1_024;
@@ -47,6 +48,7 @@ impl Relabel {
             && !self.before.is_empty()
         {
             let buffer = out.buffer();
+            buffer.reserve(self.after.len() + rest.len());
             buffer.extend_from_slice(&self.after);
             buffer.extend_from_slice(rest);
             return;
@@ -98,7 +100,8 @@ impl Relabel {
 
 /// Whether a chunk has usage but no alternative.
 fn is_usage_chunk(data: &[u8]) -> bool {
-    if !has_value(data, USAGE) {
+    let [usage, ..] = &KEYS.telling;
+    if !has_value(data, usage) {
         return false;
     }
     let bare = |value: Range<usize>| {
@@ -109,24 +112,37 @@ fn is_usage_chunk(data: &[u8]) -> bool {
     has_usage && find(data, "choices").is_some_and(bare)
 }
 
-const USAGE: &[u8] = b"\"usage\"";
+/// Searches for the keys that tell what a chunk is, prepared once.
+struct Keys {
+    telling: [Finder<'static>; 3],
+    content: Finder<'static>,
+    name: Finder<'static>,
+    /// Other members whose text counts.
+    texts: [Finder<'static>; 4],
+}
+
+static KEYS: LazyLock<Keys> = LazyLock::new(|| Keys {
+    telling: ["\"usage\"", "\"finish_reason\"", "\"error\""].map(Finder::new),
+    content: Finder::new("\"content\""),
+    name: Finder::new("\"name\""),
+    texts: ["\"reasoning_content\"", "\"reasoning\"", "\"arguments\"", "\"refusal\""]
+        .map(Finder::new),
+});
 
 /// How a chunk is to be read; everything that is not plainly content goes to the decoder.
 pub(in crate::formats) fn reading(data: &[u8]) -> Reading {
-    const TELLING: [&[u8]; 3] = [USAGE, b"\"finish_reason\"", b"\"error\""];
-    const CONTENT: [&[u8]; 4] =
-        [b"\"reasoning_content\"", b"\"reasoning\"", b"\"arguments\"", b"\"refusal\""];
-    if TELLING.iter().any(|key| has_value(data, key)) {
+    let keys = &*KEYS;
+    if keys.telling.iter().any(|key| has_value(data, key)) {
         return Reading::Whole;
     }
-    let content = text_bytes(data, b"\"content\"");
+    let content = text_bytes(data, &keys.content);
     if content > 0 {
         return Reading::Content(content);
     }
-    if memmem::find(data, b"\"name\"").is_some() {
+    if keys.name.find(data).is_some() {
         return Reading::Whole;
     }
-    let bytes = CONTENT.iter().map(|key| text_bytes(data, key)).find(|&bytes| bytes > 0);
+    let bytes = keys.texts.iter().map(|key| text_bytes(data, key)).find(|&bytes| bytes > 0);
     bytes.map_or(Reading::Whole, Reading::Content)
 }
 
@@ -134,10 +150,10 @@ pub(in crate::formats) fn reading(data: &[u8]) -> Reading {
 ///
 /// Quotes inside strings are escaped, so that a key found with its quotes is a key, or a string of
 /// just this word, which no colon follows.
-fn value_after<'d>(data: &'d [u8], key: &[u8]) -> Option<&'d [u8]> {
+fn value_after<'d>(data: &'d [u8], key: &Finder<'_>) -> Option<&'d [u8]> {
     let mut rest = data;
-    while let Some(at) = memmem::find(rest, key) {
-        rest = rest.get(at + key.len()..)?;
+    while let Some(at) = key.find(rest) {
+        rest = rest.get(at + key.needle().len()..)?;
         if let Some(value) = rest.trim_ascii_start().strip_prefix(b":") {
             return Some(value.trim_ascii_start());
         }
@@ -146,12 +162,12 @@ fn value_after<'d>(data: &'d [u8], key: &[u8]) -> Option<&'d [u8]> {
 }
 
 /// Whether `key` has a value besides null.
-fn has_value(data: &[u8], key: &[u8]) -> bool {
+fn has_value(data: &[u8], key: &Finder<'_>) -> bool {
     value_after(data, key).is_some_and(|value| !value.starts_with(b"null"))
 }
 
 /// Length of the string after `key`, escapes counted as they are written; 0 without one.
-pub(super) fn text_bytes(data: &[u8], key: &[u8]) -> usize {
+pub(super) fn text_bytes(data: &[u8], key: &Finder<'_>) -> usize {
     let Some(text) = value_after(data, key).and_then(|value| value.strip_prefix(b"\"")) else {
         return 0;
     };

@@ -332,6 +332,21 @@ fn comments_and_odd_frames_pass() {
 }
 
 #[test]
+fn a_chunk_without_model_does_not_hide_the_model_of_the_next() {
+    let bare = "data: {\"id\":\"x\",\"choices\":[]}\n\n";
+    let (sent, _) = openai(&[bare, TEXT, bare, TEXT, FINISH, DONE].concat()).unwrap();
+    assert_eq!(sent.matches("\"model\":\"acme/model\"").count(), 3, "{sent}");
+    assert_eq!(sent.matches("\"id\":\"gen-1-abc\"").count(), 5, "{sent}");
+}
+
+#[test]
+fn content_is_counted_as_written() {
+    let quoted = TEXT.replace("Hi", "say \\\"x\\\" \\\\");
+    let (_, observed) = openai(&[TEXT, &quoted, FINISH, DONE].concat()).unwrap();
+    assert_eq!(observed.content_bytes, 2 + 12);
+}
+
+#[test]
 fn words_in_texts_are_no_keys() {
     for word in ["usage", "error", "finish_reason", "name", "\\\"usage\\\":1"] {
         let body = TEXT.replace("Hi", word);

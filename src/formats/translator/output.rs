@@ -89,6 +89,10 @@ mod tests {
         out.forward(&chunk.slice(8..13));
         out.buffer().extend_from_slice(b" four");
         assert_eq!(out.take(), "zero one three four");
+        out.begin(&chunk);
+        out.forward(&chunk.slice(0..4));
+        out.forward(&chunk.slice(8..13));
+        assert_eq!(out.take(), "one three");
         assert!(out.take().is_empty());
     }
 

@@ -63,7 +63,7 @@ impl Rig {
     pub(super) async fn send(&self, method: &str, path: &str, headers: &str, body: &str) -> Reply {
         let mut stream = self.open(method, path, headers, body).await;
         let (mut raw, mut broken) = (Vec::new(), None);
-        let mut buffer = [0; 16 * 1024];
+        let mut buffer = vec![0; 16 * 1024];
         while !complete(&raw) {
             match tokio::time::timeout(Duration::from_secs(5), stream.read(&mut buffer)).await {
                 Ok(Ok(0)) => broken = Some("closed"),
@@ -158,6 +158,9 @@ fn prompt(directive: &Value) -> String {
 fn complete(raw: &[u8]) -> bool {
     let text = String::from_utf8_lossy(raw);
     let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    if !head.starts_with("HTTP/") {
+        return false;
+    }
     match content_length(head) {
         Some(length) => body.len() >= length,
         None if head.contains("transfer-encoding: chunked") => body.ends_with("0\r\n\r\n"),

@@ -137,6 +137,21 @@ fn a_flipped_bit_never_yields_a_wrong_record() {
 }
 
 #[test]
+fn a_damaged_length_does_not_hide_the_records_behind_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = write(dir.path(), 0..5);
+    let name = path.file_name().unwrap().to_str().unwrap();
+    let bytes = fs::read(&path).unwrap();
+    let second = record_ends(&bytes)[0];
+    for bit in 0..32 {
+        let mut damaged = bytes.clone();
+        damaged[second + bit / 8] ^= 1 << (bit % 8);
+        fs::write(&path, &damaged).unwrap();
+        assert_eq!(read_all(dir.path(), name), (ids(0..1), End::Corrupt), "bit {bit}");
+    }
+}
+
+#[test]
 fn repeated_and_reordered_records_are_damage() {
     let dir = tempfile::tempdir().unwrap();
     let path = write(dir.path(), 0..3);

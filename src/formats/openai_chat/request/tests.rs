@@ -227,6 +227,12 @@ fn text_is_borrowed_and_raw_json_survives() {
 }
 
 #[test]
+fn of_a_repeated_key_the_last_one_counts() {
+    let body = message(r#"{"role":"user","role":"system","content":"a"}"#);
+    assert_eq!(decode(body.as_bytes()).unwrap().messages[0].role, Role::System);
+}
+
+#[test]
 fn media_is_located() {
     let media = |url: &str| {
         let body = message(&format!(

@@ -19,6 +19,8 @@ use bytes::{BufMut, BytesMut};
 const MAX_CHOICES: usize = 128;
 /// Most tool calls of one alternative whose state is kept.
 const MAX_CALLS: u32 = 1_024;
+/// Room that an ordinary chunk needs behind its head.
+const CHUNK_ROOM_BYTES: usize = 192;
 /// What ends a chunk that does not finish an alternative.
 const OPEN_END: &[u8] = b"},\"finish_reason\":null,\"native_finish_reason\":null}]}\n\n";
 /// The end of every stream.
@@ -98,6 +100,7 @@ impl Encoder {
         self.render_head(None);
         let Some(choice) = self.choice(index) else { return false };
         let first = !std::mem::replace(&mut choice.role_sent, true);
+        out.reserve(self.head.len() + CHUNK_ROOM_BYTES);
         out.put_slice(&self.head);
         out.put_slice(br#""choices":[{"index":"#);
         out.put_slice(itoa::Buffer::new().format(index).as_bytes());

@@ -211,7 +211,7 @@ fn the_habits_of_imitators_are_read() {
         r#"{"choices":[{"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"T"}]},{"type":"text","text":"A"}]}}]}"#,
         r#"{"choices":[{"delta":{"reasoning":"D","reasoning_details":[{"type":"reasoning.text","text":"D","signature":"S","format":"anthropic-claude-v1"}]}}]}"#,
         r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"","function":{"arguments":"{"}}]}}]}"#,
-        r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":""}},{"index":3,"function":{"name":"g","arguments":null}}]}}]}"#,
+        r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":""}},{"index":3,"function":{"name":"g","arguments":"null"}}]}}]}"#,
         r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"","function":{"name":"f","arguments":"}"}}]}}]}"#,
         r#"{"choices":[{"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":2}}"#,
         "[DONE]",
