@@ -32,12 +32,13 @@ pub struct Downstream<'s> {
     session: &'s mut ServerSession,
     committed: bool,
     finished: bool,
+    left: bool,
 }
 
 impl<'s> Downstream<'s> {
     /// The client behind a session.
     pub fn new(session: &'s mut Session) -> Self {
-        Self { session: &mut session.downstream_session, committed: false, finished: false }
+        Self { session: &mut session.downstream_session, committed: false, finished: false, left: false }
     }
 
     /// Whether the header went out.
@@ -48,6 +49,11 @@ impl<'s> Downstream<'s> {
     /// Whether the last byte went out.
     pub fn is_finished(&self) -> bool {
         self.finished
+    }
+
+    /// Whether the client was seen to go away.
+    pub fn has_left(&self) -> bool {
+        self.left
     }
 
     /// Reads the whole request body, at most `max_bytes`, refusing one that comes too slowly. The
@@ -106,7 +112,11 @@ impl<'s> Downstream<'s> {
 
     async fn answer_expectation(&mut self) -> Result<(), GatewayError> {
         if self.session.req_header().headers.contains_key(EXPECT) {
+            // Pingora takes any header before the body's end for an early answer, after which
+            // the connection ends.
+            let keepalive = self.session.get_keepalive();
             self.session.write_continue_response().await.map_err(client_gone)?;
+            self.session.set_keepalive(keepalive);
         }
         Ok(())
     }
@@ -189,7 +199,10 @@ impl<'s> Downstream<'s> {
         loop {
             match self.session.read_body_or_idle(true).await {
                 Ok(_) => {}
-                Err(error) => return client_gone(error),
+                Err(error) => {
+                    self.left = true;
+                    return client_gone(error);
+                }
             }
         }
     }

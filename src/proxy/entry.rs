@@ -161,6 +161,14 @@ pub fn asks_for_upgrade(headers: &HeaderMap) -> bool {
     headers.contains_key(UPGRADE)
 }
 
+/// Whether the upgrade is one to WebSocket and nothing else: behind any other protocol, requests
+/// would reach the provider that nobody looked at.
+pub fn is_websocket(header: &RequestHeader) -> bool {
+    let mut protocols = header.headers.get_all(UPGRADE).iter();
+    let is_first = protocols.next().is_some_and(|name| name.as_bytes().eq_ignore_ascii_case(b"websocket"));
+    is_first && protocols.next().is_none() && header.method == Method::GET
+}
+
 fn bad(text: &'static str) -> GatewayError {
     GatewayError::client(Kind::InvalidRequest, text)
 }

@@ -14,6 +14,7 @@
 pub mod admit;
 pub mod context;
 pub mod dispatch;
+pub mod detach;
 pub mod downstream;
 pub mod entry;
 pub mod exchange;
@@ -173,6 +174,24 @@ impl ProxyHttp for Gateway {
             raw.watch(body, end_of_stream);
         }
         Ok(None)
+    }
+
+    /// A kept connection that the provider closed meanwhile carried nothing, so that the request
+    /// may go out again whatever its method, if all of it is still at hand.
+    fn error_while_proxy(
+        &self,
+        _peer: &HttpPeer,
+        session: &mut Session,
+        mut error: BError,
+        _context: &mut RequestContext,
+        client_reused: bool,
+    ) -> BError {
+        if session.as_ref().retry_buffer_truncated() {
+            error.set_retry(false);
+        } else {
+            error.retry.decide_reuse(client_reused);
+        }
+        error
     }
 
     async fn fail_to_proxy(

@@ -171,7 +171,6 @@ keys = [{ env = "CANARY_PROVIDER_KEY" }]
 [providers.healthy]
 format = "openai"
 base_url = "http://{MOCK}/v1"
-aliases = ["metrics"]
 "#;
 
 /// Sends a chat request; its status, the model in the answer, and path and model at the provider.
@@ -271,11 +270,10 @@ async fn native_endpoints_take_bare_names_for_their_own_vendor() {
     let cases = [
         ("/v1/messages", message("claude-sonnet-4-5"), "anthropic", "claude-sonnet-4-5"),
         ("/v1/messages", message("anthropic/claude-sonnet-4.5"), "anthropic", "claude-sonnet-4-5"),
-        ("/v1/messages", message("openai/gpt-5.4"), "openai", "gpt-5.4"),
         ("/v1beta/models/gemini-2.5-flash:generateContent", contents.clone(), "google", "gemini-2.5-flash"),
         ("/v1beta/models/gemini-9:generateContent", contents.clone(), "google", "gemini-9"),
-        ("/v1beta/models/openai/gpt-5.4:generateContent", contents.clone(), "openai", "gpt-5.4"),
-        ("/v1beta/models/openai%2Fgpt-5.4:generateContent", contents, "openai", "gpt-5.4"),
+        ("/v1beta/models/google/gemini-9:generateContent", contents.clone(), "google", "gemini-9"),
+        ("/v1beta/models/google%2Fgemini-9:generateContent", contents.clone(), "google", "gemini-9"),
     ];
     for (path, body, format, model) in cases {
         let answer = rig.post(path, &body).await;
@@ -284,11 +282,28 @@ async fn native_endpoints_take_bare_names_for_their_own_vendor() {
         let last = journal.last().unwrap();
         assert_eq!((&last["format"], &last["model"]), (&json!(format), &json!(model)), "{path}");
     }
+    // A prefixed name of another vendor is understood, and refused before anyone is asked.
+    let before = rig.journal().await.len();
+    for (path, body) in [
+        ("/v1/messages", message("openai/gpt-5.4")),
+        ("/v1beta/models/openai%2Fgpt-5.4:generateContent", contents),
+    ] {
+        let answer = rig.post(path, &body).await;
+        assert_eq!(mistake(path, &answer, 400, Some("model")), None, "{path}");
+    }
+    assert_eq!(rig.journal().await.len(), before);
 }
 
 #[tokio::test]
 async fn reserved_paths_win_over_providers() {
     let rig = rig_with_more_providers().await;
+    let config = std::fs::read_to_string(rig.config_path()).unwrap();
+    for name in ["v1", "v1beta", "api", "metrics", "healthz", "admin", "readyz"] {
+        let taken = config.replace("[providers.healthy]", &format!("[providers.{name}]"));
+        std::fs::write(rig.config_path(), taken).unwrap();
+        let refused = rig.admin("POST", "/api/v1/config/reload").await;
+        assert_eq!(refused.status, 422, "{name}: {}", refused.text());
+    }
     for path in ["/metrics/v1/chat/completions", "/v1/healthy", "/api/healthy/x"] {
         let answer = rig.post(path, &json!({})).await;
         assert_eq!(answer.status, 404, "{path}: {}", answer.text());
