@@ -57,6 +57,7 @@ struct CostDetails {
 }
 
 /// OpenRouter's members, and how the request ended. What this gateway does not have is null, as it may be there.
+#[expect(clippy::struct_excessive_bools, reason = "members of a documented object")]
 #[derive(Serialize)]
 struct Data<'g> {
     id: &'g str,

@@ -208,11 +208,7 @@ fn is_empty_array(raw: &[u8]) -> bool {
 }
 
 /// Gemini's token count takes the conversation alone or a whole request.
-fn require_contents(
-    body: &Bytes,
-    head: &Head,
-    call: UpstreamCall,
-) -> Result<(), GatewayError> {
+fn require_contents(body: &Bytes, head: &Head, call: UpstreamCall) -> Result<(), GatewayError> {
     if call == UpstreamCall::CountTokens && head.get("generateContentRequest").is_some() {
         return Ok(());
     }

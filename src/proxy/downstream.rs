@@ -38,7 +38,12 @@ pub struct Downstream<'s> {
 impl<'s> Downstream<'s> {
     /// The client behind a session.
     pub fn new(session: &'s mut Session) -> Self {
-        Self { session: &mut session.downstream_session, committed: false, finished: false, left: false }
+        Self {
+            session: &mut session.downstream_session,
+            committed: false,
+            finished: false,
+            left: false,
+        }
     }
 
     /// Whether the header went out.

@@ -165,7 +165,8 @@ pub fn asks_for_upgrade(headers: &HeaderMap) -> bool {
 /// would reach the provider that nobody looked at.
 pub fn is_websocket(header: &RequestHeader) -> bool {
     let mut protocols = header.headers.get_all(UPGRADE).iter();
-    let is_first = protocols.next().is_some_and(|name| name.as_bytes().eq_ignore_ascii_case(b"websocket"));
+    let is_first =
+        protocols.next().is_some_and(|name| name.as_bytes().eq_ignore_ascii_case(b"websocket"));
     is_first && protocols.next().is_none() && header.method == Method::GET
 }
 

@@ -13,8 +13,8 @@
 
 pub mod admit;
 pub mod context;
-pub mod dispatch;
 pub mod detach;
+pub mod dispatch;
 pub mod downstream;
 pub mod entry;
 pub mod exchange;

@@ -155,7 +155,8 @@ pub async fn stream(
             Ok(())
         }
         Err(error) if error.kind == Kind::ClientClosed => {
-            detach::client_left(exchange.services(), candidate, (upstream, translator), guard).await;
+            detach::client_left(exchange.services(), candidate, (upstream, translator), guard)
+                .await;
             Err(Broken { error, relayed })
         }
         Err(error) => {

@@ -218,3 +218,7 @@ fn add_new(candidates: &mut Vec<Candidate>, found: Vec<Candidate>) {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "table/tests.rs"]
+mod tests;

@@ -32,8 +32,8 @@ pub fn start(level: &str, format: LineFormat) -> Result<(), LoggingError> {
         .buffered_lines_limit(MAX_WAITING_LINES)
         .lossy(true)
         .finish(std::io::stdout());
-    let filter = EnvFilter::try_new(directives(level))
-        .map_err(|error| LoggingError(error.to_string()))?;
+    let filter =
+        EnvFilter::try_new(directives(level)).map_err(|error| LoggingError(error.to_string()))?;
     let layer = tracing_subscriber::fmt::layer().with_writer(writer);
     let registry = tracing_subscriber::registry().with(filter);
     let started = match format {

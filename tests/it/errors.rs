@@ -11,7 +11,9 @@ fn words(status: u16) -> [&'static str; 4] {
     let invalid = "invalid_request_error";
     match status {
         400 | 405 | 415 | 417 | 431 => [invalid, invalid, "INVALID_ARGUMENT", "invalid_request"],
-        401 => ["authentication_error", "authentication_error", "UNAUTHENTICATED", "authentication"],
+        401 => {
+            ["authentication_error", "authentication_error", "UNAUTHENTICATED", "authentication"]
+        }
         403 => ["permission_error", "permission_error", "PERMISSION_DENIED", "permission_denied"],
         404 => [invalid, "not_found_error", "NOT_FOUND", "not_found"],
         408 => ["timeout", "timeout_error", "DEADLINE_EXCEEDED", "timeout"],
@@ -118,9 +120,7 @@ async fn every_bad_request_is_refused_in_the_callers_words() {
 #[tokio::test]
 async fn bodies_that_are_too_long_or_too_short() {
     let rig = Rig::with(Plan { server: "max_body_bytes = 65536", ..Plan::default() }).await;
-    let head = format!(
-        "POST /v1/messages HTTP/1.1\r\nHost: gw\r\nAuthorization: Bearer {KEY}\r\n"
-    );
+    let head = format!("POST /v1/messages HTTP/1.1\r\nHost: gw\r\nAuthorization: Bearer {KEY}\r\n");
     let mut chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n").into_bytes();
     for _ in 0..20 {
         chunked.extend_from_slice(format!("1000\r\n{}\r\n", "x".repeat(4096)).as_bytes());
@@ -169,9 +169,7 @@ async fn json_bombs_are_harmless() {
     let rig = Rig::start().await;
     let started = std::time::Instant::now();
     for body in bodies::bombs() {
-        let answer = rig
-            .send("POST", "/v1/chat/completions", &[("x-api-key", KEY)], body)
-            .await;
+        let answer = rig.send("POST", "/v1/chat/completions", &[("x-api-key", KEY)], body).await;
         assert_eq!(answer.status, 400, "{}", answer.text());
     }
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());

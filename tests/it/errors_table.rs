@@ -92,7 +92,8 @@ pub fn all() -> Vec<Bad> {
     cases.extend(models());
     cases.extend(translated());
     cases.extend(credentials());
-    cases.extend(routes());
+    cases.extend(methods());
+    cases.extend(paths());
     cases.extend(headers());
     cases
 }
@@ -101,15 +102,49 @@ pub fn all() -> Vec<Bad> {
 pub mod bodies {
     pub fn broken() -> Vec<Vec<u8>> {
         let texts = [
-            "", " ", "{", "}", "[", "[]", "null", "true", "1", "\"text\"", "{\"a\":}", "{\"a\" 1}",
-            "{a:1}", "{'a':1}", "{\"a\":1,}", "{\"a\":[1,]}", "{,}", "{} x", "{}{}", "{\"a\":NaN}",
-            "{\"a\":Infinity}", "{\"a\":01}", "{\"a\":+1}", "{\"a\":1.}", "{\"a\":.5}",
-            "{\"a\":1e}", "{\"a\":0x1}", "{\"a\":tru}", "{\"a\":\"\\x\"}", "{\"a\":\"\\u12\"}",
-            "{\"a\":\"\n\"}", "{\"a\":\"open}", "/* c */{}", "{\"a\":1 // c\n}", "\u{feff}{}",
-            "{\"a\":1", "{\"a\":[1}", "{\"a\":{\"b\":1]}", "key=value", "<xml/>", "\0",
+            "",
+            " ",
+            "{",
+            "}",
+            "[",
+            "[]",
+            "null",
+            "true",
+            "1",
+            "\"text\"",
+            "{\"a\":}",
+            "{\"a\" 1}",
+            "{a:1}",
+            "{'a':1}",
+            "{\"a\":1,}",
+            "{\"a\":[1,]}",
+            "{,}",
+            "{} x",
+            "{}{}",
+            "{\"a\":NaN}",
+            "{\"a\":Infinity}",
+            "{\"a\":01}",
+            "{\"a\":+1}",
+            "{\"a\":1.}",
+            "{\"a\":.5}",
+            "{\"a\":1e}",
+            "{\"a\":0x1}",
+            "{\"a\":tru}",
+            "{\"a\":\"\\x\"}",
+            "{\"a\":\"\\u12\"}",
+            "{\"a\":\"\n\"}",
+            "{\"a\":\"open}",
+            "/* c */{}",
+            "{\"a\":1 // c\n}",
+            "\u{feff}{}",
+            "{\"a\":1",
+            "{\"a\":[1}",
+            "{\"a\":{\"b\":1]}",
+            "key=value",
+            "<xml/>",
+            "\0",
         ];
-        let mut bodies: Vec<Vec<u8>> =
-            texts.iter().map(|text| text.as_bytes().to_vec()).collect();
+        let mut bodies: Vec<Vec<u8>> = texts.iter().map(|text| text.as_bytes().to_vec()).collect();
         bodies.push(b"{\"a\":\"\xff\xfe\"}".to_vec());
         bodies.push(b"\xff\xfe{\x00}\x00".to_vec());
         bodies.push(format!("{{\"a\":{}{}}}", "[".repeat(200), "]".repeat(200)).into_bytes());
@@ -310,7 +345,7 @@ fn credentials() -> Vec<Bad> {
     cases
 }
 
-fn routes() -> Vec<Bad> {
+fn methods() -> Vec<Bad> {
     let mut cases = Vec::new();
     for (path, allow) in [
         (CHAT, "POST"),
@@ -334,19 +369,56 @@ fn routes() -> Vec<Bad> {
             }
         }
     }
+    cases
+}
+
+fn paths() -> Vec<Bad> {
+    let mut cases = Vec::new();
     for path in [
-        "/", "/v1", "/v1/", "/v1/chat", "/v1/chat/completions/", "/v1/completions", "/v2/x",
-        "/v1/messages/other", "/api/v1/nothing", "/api/v2/chat/completions", "/api", "/v1beta/x",
-        "/v1beta/models/gemini:explode", "/metrics", "/readyz", "/admin", "/metrics/x", "/openai",
-        "/openai/", "/nobody/v1/chat/completions", "/V1/models", "/v1/Models", "/healthz/",
-        "/api/v1/config", "/api/v1/config/reload",
+        "/",
+        "/v1",
+        "/v1/",
+        "/v1/chat",
+        "/v1/chat/completions/",
+        "/v1/completions",
+        "/v2/x",
+        "/v1/messages/other",
+        "/api/v1/nothing",
+        "/api/v2/chat/completions",
+        "/api",
+        "/v1beta/x",
+        "/v1beta/models/gemini:explode",
+        "/metrics",
+        "/readyz",
+        "/admin",
+        "/metrics/x",
+        "/openai",
+        "/openai/",
+        "/nobody/v1/chat/completions",
+        "/V1/models",
+        "/v1/Models",
+        "/healthz/",
+        "/api/v1/config",
+        "/api/v1/config/reload",
     ] {
         cases.push(Bad::new("POST", path, "{}", 404));
     }
     for path in [
-        "/openai/../v1/models", "/openai/./x", "/openai//x", "//openai/x", "/openai/%2e%2e/x",
-        "/openai/a%2fb", "/openai/a%5cb", "/openai/%00", "/openai/%252e%252e/x", "/openai/%zz",
-        "/openai/%", "/openai/..", "/v1/../v1/models", "/v1/models/..", "/v1//models",
+        "/openai/../v1/models",
+        "/openai/./x",
+        "/openai//x",
+        "//openai/x",
+        "/openai/%2e%2e/x",
+        "/openai/a%2fb",
+        "/openai/a%5cb",
+        "/openai/%00",
+        "/openai/%252e%252e/x",
+        "/openai/%zz",
+        "/openai/%",
+        "/openai/..",
+        "/v1/../v1/models",
+        "/v1/models/..",
+        "/v1//models",
         "/openai/%0d%0aX-Evil:%201",
     ] {
         cases.push(Bad::new("GET", path, "", 400));

@@ -36,21 +36,16 @@ impl Load {
     }
 }
 
-async fn client(
-    gateway: SocketAddr,
-    number: usize,
-    stop: Arc<AtomicBool>,
-) -> (usize, Vec<String>) {
+async fn client(gateway: SocketAddr, number: usize, stop: Arc<AtomicBool>) -> (usize, Vec<String>) {
     let (mut served, mut failed) = (0, Vec::new());
     let mut connection = Connection::open(gateway, Http::One).await;
     while !stop.load(Ordering::Acquire) {
         let body = json!({
             "model": "gpt-5.4",
-            "stream": number % 2 == 0,
+            "stream": number.is_multiple_of(2),
             "messages": [{ "role": "user", "content": "hi" }],
         });
-        let answer =
-            connection.authorized("POST", "/v1/chat/completions", body.to_string()).await;
+        let answer = connection.authorized("POST", "/v1/chat/completions", body.to_string()).await;
         if answer.status == 200 {
             served += 1;
         } else {

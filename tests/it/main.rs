@@ -1,5 +1,15 @@
 //! Integration tests: one binary, one module per subject.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::string_slice,
+    unreachable_pub,
+    reason = "all of this crate is tests, and a test that goes wrong panics"
+)]
+
 mod asks;
 mod bodies;
 mod disconnects;

@@ -85,13 +85,17 @@ async fn settled(rig: &Rig) -> HashMap<String, f64> {
 async fn counters_are_exact() {
     let rig = Rig::start().await;
     let path = "/v1/chat/completions";
-    let tokens = json!({ "tokens": { "prompt": 100, "completion": 10, "cached": 40, "reasoning": 3 } });
+    let tokens =
+        json!({ "tokens": { "prompt": 100, "completion": 10, "cached": 40, "reasoning": 3 } });
     for stream in [false, true, false] {
         assert_eq!(rig.post(path, &chat("openai/gpt-5.4", stream, &tokens)).await.status, 200);
     }
     let other = json!({ "tokens": { "prompt": 7, "completion": 2 } });
     assert_eq!(rig.post(path, &chat("openai/unlisted", true, &other)).await.status, 200);
-    assert_eq!(rig.post(path, &chat("gpt-5.4", false, &json!({ "status": 400 }))).await.status, 400);
+    assert_eq!(
+        rig.post(path, &chat("gpt-5.4", false, &json!({ "status": 400 }))).await.status,
+        400
+    );
     assert_eq!(rig.post(path, &json!({ "messages": [] })).await.status, 400);
     assert_eq!(rig.send("POST", path, &[], "{}").await.status, 401);
     assert_eq!(rig.send("POST", path, &[("x-api-key", "wrong")], "{}").await.status, 401);

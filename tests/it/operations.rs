@@ -13,7 +13,8 @@ fn chat(model: &str) -> Value {
 
 /// A chat request whose stream takes about this long.
 fn slow_stream(events: usize, event_delay_ms: u64) -> Value {
-    let reply = json!({ "events": events, "event_delay_ms": event_delay_ms, "text": "a b c d e f g h" });
+    let reply =
+        json!({ "events": events, "event_delay_ms": event_delay_ms, "text": "a b c d e f g h" });
     let content = format!("[[mock {reply}]]");
     json!({ "model": "gpt-5.4", "stream": true, "messages": [{ "role": "user", "content": content }] })
 }
@@ -24,15 +25,22 @@ fn config_of(rig: &Rig) -> String {
 
 /// The configuration with an alias more.
 fn with_alias(rig: &Rig, name: &str) -> String {
-    let changed = config_of(rig).replace("[aliases]\n", &format!("[aliases]\n{name} = [\"openai/m-{name}\"]\n"));
+    let changed = config_of(rig)
+        .replace("[aliases]\n", &format!("[aliases]\n{name} = [\"openai/m-{name}\"]\n"));
     assert!(changed.contains(name));
     changed
 }
 
 async fn wait_for_alias(rig: &Rig, name: &str) {
     let started = Instant::now();
-    while rig.post("/v1/chat/completions", &chat(name)).await.json()["model"] != json!(format!("openai/m-{name}")) {
-        assert!(started.elapsed() < Duration::from_secs(8), "{name} is not in force\n{}", rig.log());
+    while rig.post("/v1/chat/completions", &chat(name)).await.json()["model"]
+        != json!(format!("openai/m-{name}"))
+    {
+        assert!(
+            started.elapsed() < Duration::from_secs(8),
+            "{name} is not in force\n{}",
+            rig.log()
+        );
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
 }
@@ -181,7 +189,8 @@ async fn provider_keys_are_rotated_without_a_restart() {
         fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
     };
     put("sk-first-key-1111\n");
-    let by_file = config_of(&rig).replace("{ env = \"CANARY_PROVIDER_KEY\" }", "{ file = \"provider.key\" }");
+    let by_file =
+        config_of(&rig).replace("{ env = \"CANARY_PROVIDER_KEY\" }", "{ file = \"provider.key\" }");
     fs::write(rig.config_path(), by_file).unwrap();
     assert_eq!(rig.admin("POST", "/api/v1/config/reload").await.status, 200);
     rig.post("/v1/chat/completions", &chat("gpt-5.4")).await;
@@ -213,7 +222,8 @@ async fn commands_say_by_their_exit_code_how_it_went() {
     assert_eq!(code(&rig, &["health", "--admin", &admin]).await, Some(0));
     assert_eq!(code(&rig, &["bogus"]).await, Some(2));
     let good = config_of(&rig);
-    fs::write(rig.config_path(), good.replace("version = 1\n", "version = 1\nbogus = 2\n")).unwrap();
+    fs::write(rig.config_path(), good.replace("version = 1\n", "version = 1\nbogus = 2\n"))
+        .unwrap();
     let checked = rig.command(&["check", "-c", "arouter.toml"]).await;
     assert_eq!(checked.status.code(), Some(78));
     let said = String::from_utf8_lossy(&checked.stderr).into_owned();
@@ -273,13 +283,16 @@ async fn an_idle_gateway_ends_at_once() {
 #[tokio::test]
 async fn stored_keys_work_and_stop_while_it_runs() {
     let rig = Rig::start().await;
-    let created = rig.command(&["keys", "create", "--json", "--name", "fresh", "-c", "arouter.toml"]).await;
+    let created =
+        rig.command(&["keys", "create", "--json", "--name", "fresh", "-c", "arouter.toml"]).await;
     assert_eq!(created.status.code(), Some(0), "{created:?}");
     let created: Value = serde_json::from_slice(&created.stdout).unwrap();
     let key = created["key"].as_str().unwrap_or_else(|| panic!("{created}")).to_owned();
     let status = async |wanted: u16| {
         let started = Instant::now();
-        while rig.send("GET", "/v1/models", &[("x-api-key", key.as_str())], "").await.status != wanted {
+        while rig.send("GET", "/v1/models", &[("x-api-key", key.as_str())], "").await.status
+            != wanted
+        {
             assert!(started.elapsed() < Duration::from_secs(2), "not {wanted}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -289,6 +302,12 @@ async fn stored_keys_work_and_stop_while_it_runs() {
     assert_eq!(disabled.status.code(), Some(0), "{disabled:?}");
     status(401).await;
     assert!(!rig.log().contains(&key));
-    let other = raw(rig.gateway, format!("GET /v1/models?key={KEY} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").as_bytes(), Duration::from_secs(1)).await;
+    let other = raw(
+        rig.gateway,
+        format!("GET /v1/models?key={KEY} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .as_bytes(),
+        Duration::from_secs(1),
+    )
+    .await;
     assert!(other.0.starts_with(b"HTTP/1.1 200"));
 }

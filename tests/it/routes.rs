@@ -63,7 +63,9 @@ async fn every_route_wants_a_key_that_may() {
         let missing = call(&rig, method, path, None).await;
         check(mistake(path, &missing, 401, None), format!("{method} {path} without a key"));
         let mut refusals = Vec::new();
-        for key in ["unknown", "expired-key", "lr_live_ffffffffffffffffffffffffffffffffffffffffffffffff"] {
+        for key in
+            ["unknown", "expired-key", "lr_live_ffffffffffffffffffffffffffffffffffffffffffffffff"]
+        {
             let refused = call(&rig, method, path, Some(key)).await;
             check(mistake(path, &refused, 401, None), format!("{method} {path} with {key}"));
             refusals.push(without_ids(&refused));
@@ -110,7 +112,8 @@ async fn health_is_open_and_says_nothing() {
     let rig = Rig::start().await;
     for version in [Http::One] {
         for key in [None, Some("wrong")] {
-            let headers: Vec<(&str, &str)> = key.map(|key| ("x-api-key", key)).into_iter().collect();
+            let headers: Vec<(&str, &str)> =
+                key.map(|key| ("x-api-key", key)).into_iter().collect();
             let answer =
                 request(rig.gateway, version, ("GET", "/healthz"), &headers, Bytes::new()).await;
             assert_eq!((answer.status, answer.text().as_str()), (200, r#"{"status":"ok"}"#));
@@ -123,7 +126,8 @@ async fn health_is_open_and_says_nothing() {
 #[tokio::test]
 async fn permissions_follow_the_target() {
     let rig = Rig::with(Plan { more: KEYS, ..Plan::default() }).await;
-    let chat = |model: &str| json!({ "model": model, "messages": [{ "role": "user", "content": "hi" }] });
+    let chat =
+        |model: &str| json!({ "model": model, "messages": [{ "role": "user", "content": "hi" }] });
     let cases = [
         ("gpt-5.4", 200),
         ("openai/gpt-5.4", 200),
@@ -215,8 +219,18 @@ async fn names_lead_where_they_should() {
         ("X-AI/grok-4", "xai/grok-4", xai, "grok-4"),
         ("grok/grok-4", "xai/grok-4", xai, "grok-4"),
         ("openai/org/model:tag", "openai/org/model:tag", chat, "org/model:tag"),
-        ("openrouter/anthropic/claude-x", "openrouter/anthropic/claude-x", router, "anthropic/claude-x"),
-        ("anthropic/claude-sonnet-4.5", "anthropic/claude-sonnet-4.5", anthropic, "claude-sonnet-4-5"),
+        (
+            "openrouter/anthropic/claude-x",
+            "openrouter/anthropic/claude-x",
+            router,
+            "anthropic/claude-x",
+        ),
+        (
+            "anthropic/claude-sonnet-4.5",
+            "anthropic/claude-sonnet-4.5",
+            anthropic,
+            "claude-sonnet-4-5",
+        ),
         ("anthropic/claude-other", "anthropic/claude-other", anthropic, "claude-other"),
         ("fast", "openai/gpt-5.4", chat, "gpt-5.4"),
     ];
@@ -233,8 +247,12 @@ async fn gemini_is_reached_by_path_and_lists_are_tried_in_order() {
     let rig = rig_with_more_providers().await;
     let turns = json!([{ "role": "user", "content": "hi" }]);
     for name in ["google/gemini-2.5-flash", "gemini/gemini-2.5-flash"] {
-        let answer = rig.post("/v1/chat/completions", &json!({ "model": name, "messages": turns })).await;
-        assert_eq!((answer.status, &answer.json()["model"]), (200, &json!("google/gemini-2.5-flash")));
+        let answer =
+            rig.post("/v1/chat/completions", &json!({ "model": name, "messages": turns })).await;
+        assert_eq!(
+            (answer.status, &answer.json()["model"]),
+            (200, &json!("google/gemini-2.5-flash"))
+        );
         assert_eq!(rig.last().await["path"], "/v1beta/models/gemini-2.5-flash:generateContent");
     }
     // No model: the first of the list, else the configured default.
@@ -251,7 +269,8 @@ async fn gemini_is_reached_by_path_and_lists_are_tried_in_order() {
     }
     // The provider of the first one refuses: the second one is asked.
     let script = json!([{ "match": { "model": "down" }, "reply": { "status": 503 } }]);
-    let put = request(rig.mock, Http::One, ("PUT", "/__script"), &[], script.to_string().into()).await;
+    let put =
+        request(rig.mock, Http::One, ("PUT", "/__script"), &[], script.to_string().into()).await;
     assert_eq!(put.status, 204, "{}", put.text());
     let body = json!({ "models": ["xai/down", "openai/up"], "messages": turns });
     let (status, model, _, sent) = route(&rig, &body).await;
@@ -270,10 +289,20 @@ async fn native_endpoints_take_bare_names_for_their_own_vendor() {
     let cases = [
         ("/v1/messages", message("claude-sonnet-4-5"), "anthropic", "claude-sonnet-4-5"),
         ("/v1/messages", message("anthropic/claude-sonnet-4.5"), "anthropic", "claude-sonnet-4-5"),
-        ("/v1beta/models/gemini-2.5-flash:generateContent", contents.clone(), "google", "gemini-2.5-flash"),
+        (
+            "/v1beta/models/gemini-2.5-flash:generateContent",
+            contents.clone(),
+            "google",
+            "gemini-2.5-flash",
+        ),
         ("/v1beta/models/gemini-9:generateContent", contents.clone(), "google", "gemini-9"),
         ("/v1beta/models/google/gemini-9:generateContent", contents.clone(), "google", "gemini-9"),
-        ("/v1beta/models/google%2Fgemini-9:generateContent", contents.clone(), "google", "gemini-9"),
+        (
+            "/v1beta/models/google%2Fgemini-9:generateContent",
+            contents.clone(),
+            "google",
+            "gemini-9",
+        ),
     ];
     for (path, body, format, model) in cases {
         let answer = rig.post(path, &body).await;
@@ -311,9 +340,14 @@ async fn reserved_paths_win_over_providers() {
     for path in ["/metrics", "/readyz", "/admin", "/api/v1/config"] {
         assert_eq!(rig.get(path).await.status, 404, "{path}");
     }
-    let answer = rig.post("/healthy/chat/completions", &json!({
-        "model": "any", "messages": [{ "role": "user", "content": "hi" }]
-    })).await;
+    let answer = rig
+        .post(
+            "/healthy/chat/completions",
+            &json!({
+                "model": "any", "messages": [{ "role": "user", "content": "hi" }]
+            }),
+        )
+        .await;
     // The provider has no key, so the mock refuses; what matters is that it was asked.
     assert_eq!(answer.status, 401, "{}", answer.text());
     assert_eq!(rig.last().await["path"], "/v1/chat/completions");

@@ -66,7 +66,10 @@ fn requests(content: &str) -> Vec<(&'static str, String)> {
         ("/v1/messages/count_tokens", chat("claude-sonnet-4-5", false)),
         ("/v1beta/models/gemini-2.5-flash:generateContent", contents.clone()),
         ("/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse", contents),
-        ("/v1/embeddings", json!({ "model": "text-embedding-3-small", "input": content }).to_string()),
+        (
+            "/v1/embeddings",
+            json!({ "model": "text-embedding-3-small", "input": content }).to_string(),
+        ),
         ("/openai/v1/chat/completions", chat("gpt-5.4", false)),
         ("/google/v1beta/models/gemini-2.5-flash:generateContent", chat("x", false)),
         ("/openai/v1/unknown/path", chat("gpt-5.4", true)),
@@ -220,7 +223,13 @@ async fn the_provider_sees_its_own_credential_and_no_other() {
 
 fn is_private(name: &str) -> bool {
     let names = [
-        "cookie", "forwarded", "via", "http-referer", "referer", "x-title", "x-real-ip",
+        "cookie",
+        "forwarded",
+        "via",
+        "http-referer",
+        "referer",
+        "x-title",
+        "x-real-ip",
         "x-request-id",
     ];
     let prefixes = ["x-forwarded-", "proxy-", "x-openrouter-", "x-arouter-"];

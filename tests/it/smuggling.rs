@@ -85,9 +85,8 @@ async fn no_hidden_request_is_executed() {
         all.push(tried.await.unwrap());
     }
     let journal = rig.journal().await;
-    let asked = |model: &str| {
-        journal.iter().filter(|entry| entry["model"].as_str() == Some(model)).count()
-    };
+    let asked =
+        |model: &str| journal.iter().filter(|entry| entry["model"].as_str() == Some(model)).count();
     for tried in &all {
         mistakes.extend(mistake(tried, asked(&format!("seen-{}", tried.number))));
         if asked(&format!("evil-{}", tried.number)) > 0 {
@@ -160,7 +159,8 @@ async fn slow_headers_and_silent_connections_are_closed() {
 async fn slow_bodies_are_answered_408() {
     let rig = Rig::with(Plan { server: "body_timeout_s = 1", ..Plan::default() }).await;
     let mut stalls = Vec::new();
-    for framing in ["Content-Length: 100\r\n\r\n{", "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"] {
+    for framing in ["Content-Length: 100\r\n\r\n{", "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"]
+    {
         let mut stream = TcpStream::connect(rig.gateway).await.unwrap();
         let head = format!(
             "POST /v1/messages HTTP/1.1\r\nHost: gw\r\nAuthorization: Bearer {KEY}\r\n{framing}"

@@ -218,7 +218,8 @@ async fn what_failed_costs_nothing_and_what_broke_costs_what_was_seen() {
             assert_eq!(record["data"]["total_cost"], 0, "{what}: {record}");
             assert!(record["data"]["error"].is_string(), "{what}: {record}");
         }
-        let reply = json!({ "text": "abcd ".repeat(40), "events": 10, "fault": { "reset_after": 5 } });
+        let reply =
+            json!({ "text": "abcd ".repeat(40), "events": 10, "fault": { "reset_after": 5 } });
         let answer = surface.call(&rig, true, &reply).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
         let record = rig.generation(answer.header("x-generation-id")).await;
@@ -277,7 +278,7 @@ async fn a_delivered_answer_survives_a_crash() {
     let mut ids = Vec::new();
     for round in 0..30 {
         let surface = &SURFACES[round % SURFACES.len()];
-        let answer = surface.call(&rig, round % 2 == 0, &json!({})).await;
+        let answer = surface.call(&rig, round.is_multiple_of(2), &json!({})).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
         ids.push(answer.header("x-generation-id").to_owned());
         rig.crash_and_restart().await;

@@ -24,8 +24,8 @@ fn ordinary_requests_pass() {
 
 #[test]
 fn doubtful_requests_do_not() {
-    let bad = Some(Kind::InvalidRequest);
     type Fields = &'static [(&'static str, &'static str)];
+    let bad = Some(Kind::InvalidRequest);
     let cases: &[(Fields, Option<Kind>)] = &[
         (&[], bad),
         (&[("host", "a"), ("host", "b")], bad),
@@ -78,7 +78,8 @@ fn bare_line_feeds() {
 #[test]
 fn a_length_that_the_parser_took_away_is_still_seen() {
     let header = request(&[("host", "a"), ("transfer-encoding", "chunked")]);
-    let raw = b"POST / HTTP/1.1\r\nhost: a\r\nContent-LENGTH: 5\r\ntransfer-encoding: chunked\r\n\r\n";
+    let raw =
+        b"POST / HTTP/1.1\r\nhost: a\r\nContent-LENGTH: 5\r\ntransfer-encoding: chunked\r\n\r\n";
     assert!(gate(&header, Some(raw), 1024).is_err());
     let raw = b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n";
     assert!(gate(&header, Some(raw), 1024).is_ok());
