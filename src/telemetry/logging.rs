@@ -3,6 +3,7 @@
 //! Pingora and the HTTP/2 library print whole headers at debug level, credentials included; their
 //! records are cut off below `info`, whatever level is asked for.
 
+use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
@@ -34,7 +35,9 @@ pub fn start(level: &str, format: LineFormat) -> Result<(), LoggingError> {
         .finish(std::io::stdout());
     let filter =
         EnvFilter::try_new(directives(level)).map_err(|error| LoggingError(error.to_string()))?;
-    let layer = tracing_subscriber::fmt::layer().with_writer(writer);
+    let layer = tracing_subscriber::fmt::layer()
+        .with_ansi(std::io::stdout().is_terminal())
+        .with_writer(writer);
     let registry = tracing_subscriber::registry().with(filter);
     let started = match format {
         LineFormat::Json => registry.with(layer.json().flatten_event(true)).try_init(),
