@@ -52,7 +52,12 @@ async fn read_to_end(
     mut guard: UsageGuard,
 ) {
     let reading = async {
-        while let Ok(Some(chunk)) = upstream.read().await {
+        while let Ok(read) = upstream.read().await {
+            let Some(chunk) = read else {
+                // Some formats end with their connection, and their counts are final only then.
+                let _truncated = translator.finish().is_err();
+                break;
+            };
             if translator.push(chunk).is_err() || translator.observed().ended {
                 break;
             }

@@ -173,8 +173,9 @@ pub async fn send(
             .with_detail(error.to_string())
     })?;
     let header = request_header(outgoing)?;
-    let (mut session, reused) =
-        connect(connector, &peer, outgoing.connection).await.map_err(|error| unreachable_peer(&error))?;
+    let (mut session, reused) = connect(connector, &peer, outgoing.connection)
+        .await
+        .map_err(|error| unreachable_peer(&error))?;
     let stall = outgoing.provider.timeouts.idle.min(MAX_WRITE_STALL);
     session.set_write_timeout(Some(stall));
     let sent = exchange_header(&mut session, header, &outgoing.body).await;

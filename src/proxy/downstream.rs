@@ -56,9 +56,9 @@ impl<'s> Downstream<'s> {
         self.finished
     }
 
-    /// Whether the client was seen to go away.
-    pub fn has_left(&self) -> bool {
-        self.left
+    /// The error of a client that was seen to go away.
+    pub fn departure(&self) -> Option<GatewayError> {
+        self.left.then(|| client_gone("it was seen to leave before"))
     }
 
     /// Reads the whole request body, at most `max_bytes`, refusing one that comes too slowly. The
@@ -115,7 +115,8 @@ impl<'s> Downstream<'s> {
         self.session.req_header().headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
     }
 
-    async fn answer_expectation(&mut self) -> Result<(), GatewayError> {
+    /// Tells a client that waits for it to send its body.
+    pub async fn answer_expectation(&mut self) -> Result<(), GatewayError> {
         if self.session.req_header().headers.contains_key(EXPECT) {
             // Pingora takes any header before the body's end for an early answer, after which
             // the connection ends.

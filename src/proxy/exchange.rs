@@ -100,7 +100,8 @@ impl<'e> Exchange<'e> {
             let Err(mut broken) = attempt.await else { return Ok(()) };
             broken.error = candidate.provider.keys.masked(broken.error);
             self.count_failed_attempt(candidate, &broken.error);
-            match failover::decide(&broken.error, self.tried(&cursor, candidate, (&broken, client))) {
+            match failover::decide(&broken.error, self.tried(&cursor, candidate, (&broken, client)))
+            {
                 Next::SameEndpoint => {
                     cursor.replaced_stale = true;
                     cursor.keys.pop();
@@ -128,7 +129,7 @@ impl<'e> Exchange<'e> {
             replaced_stale: cursor.replaced_stale,
             other_key: keys.next(&candidate.upstream_model, &cursor.keys).is_some(),
             other_endpoint: cursor.candidate + 1 < self.admitted.plan.candidates.len(),
-            relayed: broken.relayed || client.has_left(),
+            relayed: broken.relayed || client.departure().is_some(),
         }
     }
 

@@ -200,9 +200,9 @@ impl ProxyHttp for Gateway {
         error: &Error,
         context: &mut RequestContext,
     ) -> FailToProxy {
-        let gateway_error = raw_failure(error);
+        let gateway_error = raw_failure(error).with_detail(error.etype().as_str());
         context.access.error = Some(gateway_error.kind);
-        context.access.error_detail = Some(error.etype().as_str().to_owned());
+        context.access.error_detail.clone_from(&gateway_error.detail);
         let committed = session.response_written().is_some();
         if !committed && gateway_error.kind != Kind::ClientClosed {
             serve::reject(session, context, &gateway_error).await;

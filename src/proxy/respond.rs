@@ -86,7 +86,7 @@ async fn read_whole(
     let late = |_| Err(timed_out("the answer took too long"));
     tokio::select! {
         biased;
-        read = &mut reading => Ok((read.unwrap_or_else(late)?, None)),
+        read = &mut reading => Ok((read.unwrap_or_else(late)?, client.departure())),
         gone = client.gone() => {
             let Some(_permit) = detach::permit(exchange.services(), &candidate.provider) else {
                 return Err(gone);
@@ -146,7 +146,10 @@ pub async fn stream(
         relayed: false,
         clock: StreamClock::start(candidate.provider.timeouts),
     };
-    let ended = relay.pump(keep_alive).await;
+    let ended = match relay.client.departure() {
+        Some(gone) => Err(gone),
+        None => relay.pump(keep_alive).await,
+    };
     let Relay { guard, upstream, translator, client, relayed, .. } = relay;
     guard.observe(translator.observed());
     match ended {

@@ -146,6 +146,9 @@ async fn infer(
         return match raw_call((snapshot, key), provider, target, guard) {
             Ok(raw) => {
                 context.raw = Some(raw);
+                if let Err(gone) = Downstream::new(session).answer_expectation().await {
+                    tracing::debug!(error = %gone, "the client left before it sent its body");
+                }
                 false
             }
             Err(error) => {

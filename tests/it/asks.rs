@@ -31,7 +31,9 @@ impl Ask {
         match self {
             Self::OpenAi(_) => "/v1/chat/completions",
             Self::Anthropic => "/v1/messages",
-            Self::Gemini if stream => "/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse",
+            Self::Gemini if stream => {
+                "/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse"
+            }
             Self::GeminiArray if stream => "/v1beta/models/gemini-2.5-flash:streamGenerateContent",
             Self::Gemini | Self::GeminiArray => "/v1beta/models/gemini-2.5-flash:generateContent",
         }

@@ -205,7 +205,8 @@ async fn the_next_request_may_come_before_the_answer() {
     let (peer, rig) = limited().await;
     let mut raw = Raw::connect(rig.gateway).await;
     let (body, _) = chat(500);
-    let one = [head(&auth(), &format!("content-length: {}", body.len())).as_bytes(), &body].concat();
+    let one =
+        [head(&auth(), &format!("content-length: {}", body.len())).as_bytes(), &body].concat();
     raw.write([one.as_slice(), &one, &one].concat()).await;
     for _ in 0..3 {
         assert_eq!(raw.answer().await.status, 200);

@@ -73,7 +73,13 @@ async fn a_stream_that_breaks_ends_with_one_error_event() {
             assert!(relayed.starts_with("one two"), "{case}: {text}");
             assert_one_error(ask, &text, &case);
             let record = rig.generation(&id).await;
-            assert!(record.to_string().contains("partial"), "{case}: {record}");
+            assert!(
+                record["data"]["native_tokens_completion"].as_u64() >= Some(1),
+                "{case}: {record}"
+            );
+            let cost = record["data"]["total_cost"].as_f64();
+            let priced = matches!(ask, Ask::OpenAi(_));
+            assert!(!priced || cost > Some(0.0), "{case}: {record}");
         }
     });
     futures::future::join_all(all).await;
@@ -103,7 +109,11 @@ async fn a_malformed_event_ends_a_translated_stream_and_passes_in_an_untranslate
         }
         for ask in [OPENAI, Ask::Anthropic, Ask::Gemini] {
             let text = ask.stream(&rig, version, &reply).await.text().await;
-            assert!(text.contains("{\"delta\":{\"content\":\n") && text.contains("four"), "{ask:?}: {text}");
+            let text = text.replace("\r\n", "\n");
+            assert!(
+                text.contains("{\"delta\":{\"content\":\n") && text.contains("four"),
+                "{ask:?}: {text}"
+            );
         }
     }
 }
@@ -132,7 +142,9 @@ fn early_failures() -> Vec<Value> {
 fn early_stream_failures() -> Vec<Value> {
     ["reset_after", "close_after", "end_after", "stall_after", "error_after"]
         .iter()
-        .flat_map(|fault| [json!(0), json!("start")].map(|place| json!({ "fault": { *fault: place } })))
+        .flat_map(|fault| {
+            [json!(0), json!("start")].map(|place| json!({ "fault": { *fault: place } }))
+        })
         .collect()
 }
 
@@ -147,7 +159,8 @@ async fn ask_for_fast(rig: &Rig, stream: bool) -> Answer {
 async fn a_failure_before_the_first_content_is_not_seen() {
     let rig = rig().await;
     let fine = json!({ "match": { "model": "gemini-2.5-flash" }, "reply": { "text": "rescued" } });
-    let both = early_failures().into_iter().flat_map(|reply| [(reply.clone(), false), (reply, true)]);
+    let both =
+        early_failures().into_iter().flat_map(|reply| [(reply.clone(), false), (reply, true)]);
     let streams = early_stream_failures().into_iter().map(|reply| (reply, true));
     for (reply, stream) in both.chain(streams) {
         script(&rig, json!([{ "match": { "model": "gpt-5.4" }, "reply": reply }, fine])).await;
@@ -189,11 +202,12 @@ async fn when_all_fail_the_status_says_why() {
     ];
     let all = cases.iter().flat_map(|case| [(case, false), (case, true)]);
     for ((reply, expected, anthropic), stream) in all.chain(in_streams.iter().map(|c| (c, true))) {
-        for ask in ALL {
-            let call = if stream { ask.stream(&rig, Http::One, reply).await } else {
-                ask.whole(&rig, Http::Two, reply).await
+        let (rig, reply) = (&rig, &reply);
+        let all = ALL.map(|ask| async move {
+            let mut call = match stream {
+                true => ask.stream(rig, Http::One, reply).await,
+                false => ask.whole(rig, Http::Two, reply).await,
             };
-            let mut call = call;
             let (status, wait) = (call.status, call.header("retry-after").to_owned());
             let text = call.text().await;
             let expected = if ask == Ask::Anthropic { anthropic } else { expected };
@@ -202,7 +216,8 @@ async fn when_all_fail_the_status_says_why() {
             let body: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"));
             assert!(body["error"]["message"].is_string(), "{text}");
             assert!(!text.contains("oops"), "the text of a broken provider: {text}");
-        }
+        });
+        futures::future::join_all(all).await;
     }
 }
 
@@ -268,7 +283,8 @@ async fn an_answer_cut_short_is_not_an_answer() {
 async fn signs_of_life_do_not_rule_out_another_provider() {
     let server = "keepalive_comment_s = 1";
     let rig = Rig::with(Plan { server, ..Plan::default() }).await;
-    let slow = json!({ "match": { "model": "gpt-5.4" }, "reply": { "delay_ms": 1300, "status": 500 } });
+    let slow =
+        json!({ "match": { "model": "gpt-5.4" }, "reply": { "delay_ms": 1300, "status": 500 } });
     let fine = json!({ "match": { "model": "gemini-2.5-flash" }, "reply": { "text": "rescued" } });
     script(&rig, json!([slow, fine])).await;
     let answer = ask_for_fast(&rig, true).await;
@@ -297,8 +313,9 @@ async fn the_second_key_is_used_when_the_first_is_refused() {
         for _ in 0..4 {
             let ask = Ask::OpenAi("pool/m");
             let reply = json!({});
-            let mut call = if stream { ask.stream(&rig, Http::One, &reply).await } else {
-                ask.whole(&rig, Http::One, &reply).await
+            let mut call = match stream {
+                true => ask.stream(&rig, Http::One, &reply).await,
+                false => ask.whole(&rig, Http::One, &reply).await,
             };
             let text = call.text().await;
             assert_eq!(call.status, 200, "{text}");
@@ -320,21 +337,23 @@ async fn by_hand_mock() -> KeyedPeer {
     use super::peer::{OPENAI_ANSWER, Peer, Say};
     let keys = std::sync::Arc::new(std::sync::Mutex::new(Vec::<String>::new()));
     let seen = std::sync::Arc::clone(&keys);
-    let peer = Peer::with(move |got| {
-        let key = got.headers["authorization"].to_str().unwrap().replace("Bearer ", "");
-        let mut seen = seen.lock().unwrap();
-        seen.push(key.clone());
-        if key == "sk-first-0001" {
-            return Say::json("{\"error\":{\"message\":\"no\"}}").status(if seen.len() % 2 == 0 { 401 } else { 429 });
-        }
-        let answer = OPENAI_ANSWER.replace("fine", "second");
-        if String::from_utf8_lossy(&got.body).contains("\"stream\":true") {
-            let chunk = answer.replace("\"message\"", "\"delta\"");
-            return Say::events(format!("data: {chunk}\n\ndata: [DONE]\n\n"));
-        }
-        Say::json(answer)
-    })
-    .await;
+    let peer =
+        Peer::with(move |got| {
+            let key = got.headers["authorization"].to_str().unwrap().replace("Bearer ", "");
+            let mut seen = seen.lock().unwrap();
+            seen.push(key.clone());
+            if key == "sk-first-0001" {
+                return Say::json("{\"error\":{\"message\":\"no\"}}")
+                    .status(if seen.len() % 2 == 0 { 401 } else { 429 });
+            }
+            let answer = OPENAI_ANSWER.replace("fine", "second");
+            if String::from_utf8_lossy(&got.body).contains("\"stream\":true") {
+                let chunk = answer.replace("\"message\"", "\"delta\"");
+                return Say::events(format!("data: {chunk}\n\ndata: [DONE]\n\n"));
+            }
+            Say::json(answer)
+        })
+        .await;
     KeyedPeer { address: peer.address, keys }
 }
 
@@ -354,7 +373,7 @@ async fn a_provider_that_reads_nothing_is_given_up() {
         let body = OPENAI.body(false, text);
         let call = super::wire::Call::post(rig.gateway, Http::One, OPENAI.path(false), &body).await;
         assert_eq!(call.status, 504);
-        assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
     }
 }
 

@@ -20,6 +20,7 @@ mod load;
 mod observability;
 mod operations;
 mod peer;
+mod raw;
 mod rig;
 mod routes;
 mod secrets;

@@ -19,6 +19,8 @@ use tokio::net::{TcpListener, TcpStream};
 pub struct Got {
     pub method: String,
     pub target: String,
+    /// Of the target, which HTTP/2 has in place of the `Host` field.
+    pub authority: String,
     pub version: http::Version,
     pub headers: http::HeaderMap,
     pub body: Bytes,
@@ -90,7 +92,11 @@ impl Peer {
                     let (answer, seen) = (Arc::clone(&answer), Arc::clone(&seen));
                     async move {
                         let got = receive(request).await;
-                        let say = answer(&got);
+                        let mut say = answer(&got);
+                        if got.method == "HEAD" {
+                            // hyper would send it all the same over HTTP/2.
+                            say.body.clear();
+                        }
                         seen.lock().unwrap().push(got);
                         Ok::<_, Infallible>(worded(say))
                     }
@@ -122,6 +128,7 @@ async fn receive(request: hyper::Request<Incoming>) -> Got {
     Got {
         method: parts.method.to_string(),
         target: parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
+        authority: parts.uri.authority().map(ToString::to_string).unwrap_or_default(),
         version: parts.version,
         headers: parts.headers,
         body,

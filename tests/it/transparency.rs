@@ -63,9 +63,12 @@ async fn openai_requests_and_answers_pass_but_for_model_and_id() {
 async fn an_id_is_new_for_every_answer_and_leads_to_its_record() {
     let peer = Peer::saying(Say::json(OPENAI_ANSWER)).await;
     let rig = rig_before(&peer).await;
-    let body = json!({ "model": "openai/gpt-5.4", "messages": [{ "role": "user", "content": "x" }] });
-    let (one, other) =
-        (rig.post("/v1/chat/completions", &body).await, rig.post("/v1/chat/completions", &body).await);
+    let body =
+        json!({ "model": "openai/gpt-5.4", "messages": [{ "role": "user", "content": "x" }] });
+    let (one, other) = (
+        rig.post("/v1/chat/completions", &body).await,
+        rig.post("/v1/chat/completions", &body).await,
+    );
     assert_eq!(one.json()["id"], one.header("x-generation-id"));
     assert_ne!(one.json()["id"], other.json()["id"]);
     let record = rig.generation(one.header("x-generation-id")).await;
@@ -231,8 +234,9 @@ async fn gemini_passes_untouched_under_a_bare_name() {
 
 #[tokio::test]
 async fn the_callers_header_stays_here() {
-    let peer = Peer::saying(Say::json(OPENAI_ANSWER).header("set-cookie", "a=b").header("x-up", "1"))
-        .await;
+    let peer =
+        Peer::saying(Say::json(OPENAI_ANSWER).header("set-cookie", "a=b").header("x-up", "1"))
+            .await;
     let rig = Rig::with(Plan {
         upstream: Some(peer.address),
         provider: "headers = { \"OpenAI-Organization\" = \"org-1\" }",
@@ -266,8 +270,14 @@ async fn the_callers_header_stays_here() {
         let mut names: Vec<_> = got.keys().map(http::HeaderName::as_str).collect();
         names.sort_unstable();
         let expected = [
-            "accept", "accept-encoding", "authorization", "content-length", "content-type", "host",
-            "openai-organization", "user-agent",
+            "accept",
+            "accept-encoding",
+            "authorization",
+            "content-length",
+            "content-type",
+            "host",
+            "openai-organization",
+            "user-agent",
         ];
         assert_eq!(names, expected);
         assert_eq!(got["openai-organization"], "org-1");
