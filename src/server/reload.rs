@@ -103,7 +103,6 @@ impl Reloader {
         let snapshot = build::snapshot(&loaded, &secrets).map_err(|error| error.to_string())?;
         self.replace_certificate(&loaded.config, &secrets)?;
         self.services.snapshot.store(Arc::new(snapshot));
-        self.services.authenticator.forget_unknown();
         Ok(loaded)
     }
 

@@ -5,6 +5,7 @@
 
 use super::lines::{self, LinesGuard};
 use std::io::IsTerminal;
+use std::sync::{Mutex, PoisonError};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -21,8 +22,11 @@ pub enum LineFormat {
     Text,
 }
 
-/// Starts logging. The guard must live as long as the process: it writes what is waiting.
-pub fn start(level: &str, format: LineFormat) -> Result<LinesGuard, LoggingError> {
+/// Writes what is waiting when it is dropped.
+static WRITER: Mutex<Option<LinesGuard>> = Mutex::new(None);
+
+/// Starts logging, once per process.
+pub fn start(level: &str, format: LineFormat) -> Result<(), LoggingError> {
     let (writer, guard) =
         lines::start(std::io::stdout()).map_err(|error| LoggingError(error.to_string()))?;
     let filter =
@@ -36,7 +40,13 @@ pub fn start(level: &str, format: LineFormat) -> Result<LinesGuard, LoggingError
         LineFormat::Text => registry.with(layer).try_init(),
     };
     started.map_err(|error| LoggingError(error.to_string()))?;
-    Ok(guard)
+    *WRITER.lock().unwrap_or_else(PoisonError::into_inner) = Some(guard);
+    Ok(())
+}
+
+/// Writes the lines that wait. Called last thing before the process ends; later lines are lost.
+pub fn finish() {
+    drop(WRITER.lock().unwrap_or_else(PoisonError::into_inner).take());
 }
 
 /// Logging could not be started.
