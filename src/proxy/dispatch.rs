@@ -173,11 +173,11 @@ pub async fn send(
             .with_detail(error.to_string())
     })?;
     let header = request_header(outgoing)?;
-    let (mut session, reused) = connect(connector, &peer, outgoing.connection)
+    let (mut session, is_reused) = connect(connector, &peer, outgoing.connection)
         .await
         .map_err(|error| unreachable_peer(&error))?;
-    let stall = outgoing.provider.timeouts.idle.min(MAX_WRITE_STALL);
-    session.set_write_timeout(Some(stall));
+    let patience = outgoing.provider.timeouts.idle.min(MAX_WRITE_STALL);
+    session.set_write_timeout(Some(patience));
     let sent = exchange_header(&mut session, header, &outgoing.body).await;
     match sent {
         Ok((status, sent_whole)) => Ok(UpstreamAnswer { session, peer, sent_whole, status }),
@@ -185,9 +185,9 @@ pub async fn send(
             session.shutdown().await;
             // A pooled connection that the provider closed meanwhile carried nothing: the same
             // request may go out again, whatever its method.
-            let stale =
-                reused && error.retry == Retry::OtherEndpoint && error.kind != Kind::Timeout;
-            Err(if stale { error.with_retry(Retry::SameEndpoint) } else { error })
+            let was_dead =
+                is_reused && error.retry == Retry::OtherEndpoint && error.kind != Kind::Timeout;
+            Err(if was_dead { error.with_retry(Retry::SameEndpoint) } else { error })
         }
     }
 }

@@ -196,6 +196,7 @@ async fn the_connection_goes_on_after_a_refusal_or_says_that_it_does_not() {
     raw.write(&over).await;
     let answer = raw.answer().await;
     assert_eq!(answer.status, 413);
+    assert!(serde_json::from_slice::<serde_json::Value>(&answer.body).is_ok());
     assert!(answer.head.to_ascii_lowercase().contains("connection: close"), "{}", answer.head);
     assert!(raw.is_closed_within(Duration::from_secs(1)).await);
 }

@@ -219,7 +219,7 @@ async fn forgetful() -> (std::net::SocketAddr, Arc<AtomicUsize>) {
                 .await
                 .unwrap();
             // Some close at once, some when the next request is on its way.
-            if number % 2 == 0 {
+            if number.is_multiple_of(2) {
                 tokio::time::sleep(Duration::from_micros(300)).await;
             }
         }

@@ -204,9 +204,10 @@ async fn when_all_fail_the_status_says_why() {
     for ((reply, expected, anthropic), stream) in all.chain(in_streams.iter().map(|c| (c, true))) {
         let (rig, reply) = (&rig, &reply);
         let all = ALL.map(|ask| async move {
-            let mut call = match stream {
-                true => ask.stream(rig, Http::One, reply).await,
-                false => ask.whole(rig, Http::Two, reply).await,
+            let mut call = if stream {
+                ask.stream(rig, Http::One, reply).await
+            } else {
+                ask.whole(rig, Http::Two, reply).await
             };
             let (status, wait) = (call.status, call.header("retry-after").to_owned());
             let text = call.text().await;
@@ -313,9 +314,10 @@ async fn the_second_key_is_used_when_the_first_is_refused() {
         for _ in 0..4 {
             let ask = Ask::OpenAi("pool/m");
             let reply = json!({});
-            let mut call = match stream {
-                true => ask.stream(&rig, Http::One, &reply).await,
-                false => ask.whole(&rig, Http::One, &reply).await,
+            let mut call = if stream {
+                ask.stream(&rig, Http::One, &reply).await
+            } else {
+                ask.whole(&rig, Http::One, &reply).await
             };
             let text = call.text().await;
             assert_eq!(call.status, 200, "{text}");
@@ -337,23 +339,22 @@ async fn by_hand_mock() -> KeyedPeer {
     use super::peer::{OPENAI_ANSWER, Peer, Say};
     let keys = std::sync::Arc::new(std::sync::Mutex::new(Vec::<String>::new()));
     let seen = std::sync::Arc::clone(&keys);
-    let peer =
-        Peer::with(move |got| {
-            let key = got.headers["authorization"].to_str().unwrap().replace("Bearer ", "");
-            let mut seen = seen.lock().unwrap();
-            seen.push(key.clone());
-            if key == "sk-first-0001" {
-                return Say::json("{\"error\":{\"message\":\"no\"}}")
-                    .status(if seen.len() % 2 == 0 { 401 } else { 429 });
-            }
-            let answer = OPENAI_ANSWER.replace("fine", "second");
-            if String::from_utf8_lossy(&got.body).contains("\"stream\":true") {
-                let chunk = answer.replace("\"message\"", "\"delta\"");
-                return Say::events(format!("data: {chunk}\n\ndata: [DONE]\n\n"));
-            }
-            Say::json(answer)
-        })
-        .await;
+    let peer = Peer::with(move |got| {
+        let key = got.headers["authorization"].to_str().unwrap().replace("Bearer ", "");
+        let mut seen = seen.lock().unwrap();
+        seen.push(key.clone());
+        if key == "sk-first-0001" {
+            return Say::json("{\"error\":{\"message\":\"no\"}}")
+                .status(if seen.len().is_multiple_of(2) { 401 } else { 429 });
+        }
+        let answer = OPENAI_ANSWER.replace("fine", "second");
+        if String::from_utf8_lossy(&got.body).contains("\"stream\":true") {
+            let chunk = answer.replace("\"message\"", "\"delta\"");
+            return Say::events(format!("data: {chunk}\n\ndata: [DONE]\n\n"));
+        }
+        Say::json(answer)
+    })
+    .await;
     KeyedPeer { address: peer.address, keys }
 }
 

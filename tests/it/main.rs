@@ -1,12 +1,16 @@
 //! Integration tests: one binary, one module per subject.
 
 #![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    clippy::string_slice,
     unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::disallowed_methods,
+    clippy::large_futures,
+    clippy::unchecked_time_subtraction,
     reason = "all of this crate is tests, and a test that goes wrong panics"
 )]
 
