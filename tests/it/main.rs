@@ -1,7 +1,10 @@
 //! Integration tests: one binary, one module per subject.
 
-#![expect(
+#![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::large_futures,
+    clippy::print_stderr,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
