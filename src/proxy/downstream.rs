@@ -61,8 +61,21 @@ impl<'s> Downstream<'s> {
         self.left.then(|| client_gone("it was seen to leave before"))
     }
 
-    /// Reads the whole request body, at most `max_bytes`, refusing one that comes too slowly.
+    /// Reads the whole request body, at most `max_bytes`, refusing one that comes too slowly. The
+    /// connection ends with a body that was not read to its end: what follows on it is in doubt.
     pub async fn read_body(
+        &mut self,
+        max_bytes: usize,
+        grace: Duration,
+    ) -> Result<Bytes, GatewayError> {
+        let read = self.read_pieces(max_bytes, grace).await;
+        if read.is_err() {
+            self.session.set_keepalive(None);
+        }
+        read
+    }
+
+    async fn read_pieces(
         &mut self,
         max_bytes: usize,
         grace: Duration,

@@ -97,7 +97,8 @@ impl<'e> Exchange<'e> {
             self.connection =
                 if cursor.replaced_stale { Connection::New } else { Connection::Kept };
             let attempt = self.attempt((candidate, key), (client, guard), &mut keep_alive);
-            let Err(broken) = attempt.await else { return Ok(()) };
+            let Err(mut broken) = attempt.await else { return Ok(()) };
+            broken.error = candidate.provider.keys.masked(broken.error);
             self.count_failed_attempt(candidate, &broken.error);
             match failover::decide(&broken.error, self.tried(&cursor, candidate, (&broken, client)))
             {

@@ -92,6 +92,16 @@ impl ProxyHttp for Gateway {
     /// No module of Pingora touches a body: what passes is measured byte by byte.
     fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
 
+    /// What is left here tells the listener that the next request comes on a kept connection.
+    fn persist_connection_context(
+        &self,
+        _session: &Session,
+        _context: &RequestContext,
+    ) -> Option<Box<dyn Any + Send + Sync>> {
+        Some(Box::new(Arc::new(HeaderSeen::default())))
+    }
+
+    /// Called with what the listener left, once the header was read.
     fn on_connection_reuse(
         &self,
         _session: &mut Session,

@@ -164,6 +164,7 @@ pub async fn stream(
         }
         Err(error) => {
             upstream.abandon().await;
+            let error = candidate.provider.keys.masked(error);
             if relayed {
                 finish_in_band(exchange, (client, translator, guard), &error).await;
             }

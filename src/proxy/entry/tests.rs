@@ -76,6 +76,25 @@ fn bare_line_feeds() {
 }
 
 #[test]
+fn a_length_that_the_parser_took_away_is_still_seen() {
+    let header = request(&[("host", "a"), ("transfer-encoding", "chunked")]);
+    let raw =
+        b"POST / HTTP/1.1\r\nhost: a\r\nContent-LENGTH: 5\r\ntransfer-encoding: chunked\r\n\r\n";
+    assert!(gate(&header, Some(raw), 1024).is_err());
+    let raw = b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n";
+    assert!(gate(&header, Some(raw), 1024).is_ok());
+}
+
+#[test]
+fn old_clients_are_not_kept_unasked() {
+    let mut headers = HeaderMap::new();
+    assert!(may_be_kept(Version::HTTP_11, &headers));
+    assert!(!may_be_kept(Version::HTTP_10, &headers));
+    headers.insert(CONNECTION, HeaderValue::from_static("Keep-Alive"));
+    assert!(may_be_kept(Version::HTTP_10, &headers));
+}
+
+#[test]
 fn private_fields_are_taken_out() {
     let mut header = request(&[
         ("host", "a"),
