@@ -66,7 +66,7 @@ unit-test: tools
 	fi
 
 doc: tools
-	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --locked --no-deps
+	@RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --quiet --locked --no-deps
 
 sdk-test: sdk-python sdk-node
 
@@ -94,7 +94,7 @@ bench: tools
 
 # conf/ and docs/configuration.md are made from the documented types; a test compares them.
 conf: tools
-	@$(CARGO) run --quiet --locked -- config generate
+	@$(CARGO) run --quiet --locked -- config generate .
 
 clean:
 	@$(CARGO) clean

@@ -72,7 +72,9 @@ fn requests(name: &str, shape: Shape) -> Result<(), Failure> {
         title: &format!("{name} request: head scan / parse to a tree"),
         units: 1,
         ours: &|| Ok(Head::scan(&body)?.members().len()),
-        serde: &|| Ok(serde_json::from_slice::<Value>(&body)?.as_object().map_or(0, |o| o.len())),
+        serde: &|| {
+            Ok(serde_json::from_slice::<Value>(&body)?.as_object().map_or(0, serde_json::Map::len))
+        },
     })?;
     report(&Work {
         title: &format!("{name} request: scan and splice / parse and write"),

@@ -81,7 +81,7 @@ fn ask(session: &mut Session, snapshot: &Snapshot) -> Result<Asked, Box<Refused>
     let path = plain_path(&header.method, header.uri.path(), &header.headers);
     let operation = Operation::of(&header.method, &path, alt).map_err(no_such_route)?;
     let is_raw = matches!(operation, Operation::Raw { .. });
-    if entry::asks_for_upgrade(&header.headers) && !is_raw {
+    if entry::asks_for_upgrade(&header.headers) && !(is_raw && entry::is_websocket(header)) {
         let text = "the connection cannot be upgraded on this route";
         return Err(Refused::closing(GatewayError::client(Kind::InvalidRequest, text)));
     }
@@ -146,6 +146,9 @@ async fn infer(
         return match raw_call((snapshot, key), provider, target, guard) {
             Ok(raw) => {
                 context.raw = Some(raw);
+                if let Err(gone) = Downstream::new(session).answer_expectation().await {
+                    tracing::debug!(error = %gone, "the client left before it sent its body");
+                }
                 false
             }
             Err(error) => {

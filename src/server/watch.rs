@@ -56,6 +56,10 @@ impl BackgroundService for ReloadWatch {
             }
         };
         let mut seen = fingerprint(&self.reloader);
+        // What changed since the file was read for the start came before the watch.
+        if self.reloader.is_stale() {
+            self.reloader.reload().await;
+        }
         loop {
             tokio::select! {
                 _ = shutdown.changed() => return,

@@ -36,7 +36,7 @@ struct Queue {
 
 /// Writes what is waiting when it is dropped, and ends the thread.
 #[derive(Debug)]
-pub struct LinesGuard {
+pub(super) struct LinesGuard {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }

@@ -4,6 +4,8 @@
 //! records are cut off below `info`, whatever level is asked for.
 
 use super::lines::{self, LinesGuard};
+use std::io::IsTerminal;
+use std::sync::{Mutex, PoisonError};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -20,20 +22,31 @@ pub enum LineFormat {
     Text,
 }
 
-/// Starts logging. The guard must live as long as the process: it writes what is waiting.
-pub fn start(level: &str, format: LineFormat) -> Result<LinesGuard, LoggingError> {
+/// Writes what is waiting when it is dropped.
+static WRITER: Mutex<Option<LinesGuard>> = Mutex::new(None);
+
+/// Starts logging, once per process.
+pub fn start(level: &str, format: LineFormat) -> Result<(), LoggingError> {
     let (writer, guard) =
         lines::start(std::io::stdout()).map_err(|error| LoggingError(error.to_string()))?;
     let filter =
         EnvFilter::try_new(directives(level)).map_err(|error| LoggingError(error.to_string()))?;
-    let layer = tracing_subscriber::fmt::layer().with_writer(writer);
+    let layer = tracing_subscriber::fmt::layer()
+        .with_ansi(std::io::stdout().is_terminal())
+        .with_writer(writer);
     let registry = tracing_subscriber::registry().with(filter);
     let started = match format {
         LineFormat::Json => registry.with(layer.json().flatten_event(true)).try_init(),
         LineFormat::Text => registry.with(layer).try_init(),
     };
     started.map_err(|error| LoggingError(error.to_string()))?;
-    Ok(guard)
+    *WRITER.lock().unwrap_or_else(PoisonError::into_inner) = Some(guard);
+    Ok(())
+}
+
+/// Writes the lines that wait. Called last thing before the process ends; later lines are lost.
+pub fn finish() {
+    drop(WRITER.lock().unwrap_or_else(PoisonError::into_inner).take());
 }
 
 /// Logging could not be started.

@@ -1,6 +1,7 @@
 """OpenAI's SDK on chat completions: the same program against providers of all three formats."""
 
 import json
+import time
 
 import pytest
 from conftest import (
@@ -75,16 +76,13 @@ def test_streamed(openai, provider, model):
 
 @every_model
 def test_events_arrive_one_by_one(openai, model):
-    import time
-
     message = user("Slowly.", events=5, event_delay_ms=100)
     arrivals = []
     for chunk in openai.chat.completions.create(model=model, messages=[message], stream=True):
         if chunk.choices and chunk.choices[0].delta.content:
             arrivals.append(time.monotonic())
-    gaps = [later - earlier for earlier, later in zip(arrivals, arrivals[1:])]
     assert len(arrivals) == 5
-    assert all(0.05 < gap < 0.5 for gap in gaps), gaps
+    assert arrivals[-1] - arrivals[0] > 0.3, "the events were held back"
 
 
 @every_model
