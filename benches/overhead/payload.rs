@@ -20,6 +20,17 @@ pub(crate) const ANSWER_ID: &str = "chatcmpl-BENCH0123456789abcdefghij";
 /// Bytes of the large request body, about.
 const LARGE_BODY_BYTES: usize = 1_000_000;
 
+/// What the messages of a large request are full of.
+const CODE: &str = r#"fn total(prices: &[Price]) -> Result<Amount, Error> {
+    let mut sum = Amount::ZERO;
+    for price in prices {
+        sum = sum.checked_add(price.amount).ok_or(Error::Overflow)?;
+    }
+    log::debug!("the sum of {} prices", prices.len());
+    Ok(sum)
+}
+"#;
+
 /// A kind of load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
@@ -137,9 +148,7 @@ pub(crate) fn openai_body(shape: Shape, lane: usize, model: &str) -> Vec<u8> {
 
 /// A long conversation about code, as agents send it: many quotes and line ends.
 fn large_history(messages: &mut Vec<String>) {
-    let line =
-        "    let value = map.get(\"key\").copied().unwrap_or_default(); // not a \"hot\" path\n";
-    let text = json!(line.repeat(100)).to_string();
+    let text = json!(CODE.repeat(30)).to_string();
     let turns = LARGE_BODY_BYTES / text.len();
     messages.extend(
         ["user", "assistant"]

@@ -63,8 +63,8 @@ fn cell(columns: &Columns, row: &Row, index: usize) -> String {
     };
     match (against(columns.nginx), against(columns.pingora)) {
         (Some(nginx), Some(pingora)) => format!("{text} ({nginx}, {pingora})"),
-        (Some(only), None) | (None, Some(only)) => format!("{text} ({only})"),
-        (None, None) => text,
+        (Some(nginx), None) => format!("{text} ({nginx})"),
+        (None, _) => text,
     }
 }
 
