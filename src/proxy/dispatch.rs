@@ -13,7 +13,7 @@ use pingora::connectors::http::Connector;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::protocols::http::client::HttpSession;
 use pingora::upstreams::peer::{HttpPeer, Peer};
-use pingora::{BError, ErrorType};
+use pingora::{BError, ErrorType, RetryType};
 use std::time::Duration;
 
 /// Informational answers that are swallowed before the real one must come.
@@ -178,16 +178,11 @@ pub async fn send(
         .map_err(|error| unreachable_peer(&error))?;
     let patience = outgoing.provider.timeouts.idle.min(MAX_WRITE_STALL);
     session.set_write_timeout(Some(patience));
-    let sent = exchange_header(&mut session, header, &outgoing.body).await;
-    match sent {
+    match exchange_header(&mut session, header, &outgoing.body).await {
         Ok((status, sent_whole)) => Ok(UpstreamAnswer { session, peer, sent_whole, status }),
-        Err(error) => {
+        Err(failure) => {
             session.shutdown().await;
-            // A pooled connection that the provider closed meanwhile carried nothing: the same
-            // request may go out again, whatever its method.
-            let was_dead =
-                is_reused && error.retry == Retry::OtherEndpoint && error.kind != Kind::Timeout;
-            Err(if was_dead { error.with_retry(Retry::SameEndpoint) } else { error })
+            Err(failure.judge(&session, is_reused))
         }
     }
 }
@@ -208,52 +203,83 @@ async fn connect(
     }
 }
 
+/// Why no header came.
+enum Failure {
+    /// The connection or the stream broke.
+    Broken(BError),
+    /// The answer makes no sense.
+    Nonsense(&'static str),
+}
+
+impl Failure {
+    fn judge(self, session: &HttpSession, reused: bool) -> GatewayError {
+        let error = match self {
+            Self::Nonsense(text) => return nonsense(text),
+            Self::Broken(error) => error,
+        };
+        // A kept HTTP/1 connection that the provider closed meanwhile carried nothing, and a
+        // stream that it refused was not looked at: the same request may go out again, whatever
+        // its method. An HTTP/2 connection is nearly always an old one, which says nothing.
+        let untouched = match error.retry {
+            RetryType::Decided(retry) => retry,
+            RetryType::ReusedOnly => reused,
+        };
+        let stale = reused && matches!(session, HttpSession::H1(_));
+        let failed = broken(&error);
+        let again = (untouched || stale) && failed.kind != Kind::Timeout;
+        failed.with_retry(if again { Retry::SameEndpoint } else { Retry::OtherEndpoint })
+    }
+}
+
 /// Sends the request and reads the status of the answer; says too whether all of it was sent.
 async fn exchange_header(
     session: &mut HttpSession,
     header: RequestHeader,
     body: &[Bytes],
-) -> Result<(u16, bool), GatewayError> {
-    session.write_request_header(Box::new(header)).await.map_err(|error| broken(&error))?;
-    // A provider may answer, and close, before it read the whole body: its answer counts.
+) -> Result<(u16, bool), Failure> {
+    session.write_request_header(Box::new(header)).await.map_err(Failure::Broken)?;
+    // A provider may answer, and close, before it read the whole body: its answer counts, and if
+    // there is none, why it stopped reading.
     let written = write_body(session, body).await;
-    let read = read_header(session).await;
-    match (written, read) {
-        (written, Ok(status)) => Ok((status, written.is_ok())),
-        (Err(error), Err(_)) | (Ok(()), Err(error)) => Err(error),
+    let sent_whole = written.is_ok();
+    match (written, read_header(session).await) {
+        (Err(error), Err(_)) if matches!(session, HttpSession::H1(_)) => {
+            Err(Failure::Broken(error))
+        }
+        (_, read) => read.map(|status| (status, sent_whole)),
     }
 }
 
-async fn write_body(session: &mut HttpSession, body: &[Bytes]) -> Result<(), GatewayError> {
+async fn write_body(session: &mut HttpSession, body: &[Bytes]) -> Result<(), BError> {
     for piece in body {
         let mut rest = piece.clone();
         while !rest.is_empty() {
             let part = rest.split_to(rest.len().min(WRITE_PIECE_BYTES));
-            session.write_request_body(part, false).await.map_err(|error| broken(&error))?;
+            session.write_request_body(part, false).await?;
         }
     }
-    session.finish_request_body().await.map_err(|error| broken(&error))
+    session.finish_request_body().await
 }
 
-async fn read_header(session: &mut HttpSession) -> Result<u16, GatewayError> {
+async fn read_header(session: &mut HttpSession) -> Result<u16, Failure> {
     for _ in 0..=MAX_INFORMATIONAL {
-        session.read_response_header().await.map_err(|error| broken(&error))?;
+        session.read_response_header().await.map_err(Failure::Broken)?;
         let Some(header) = session.response_header() else { break };
         match header.status.as_u16() {
-            101 => return Err(nonsense("the provider switched protocols unasked")),
+            101 => return Err(Failure::Nonsense("the provider switched protocols unasked")),
             100..=199 => {}
             200..=599 => return within_bounds(header),
             _ => break,
         }
     }
-    Err(nonsense("the provider's answer has no usable status"))
+    Err(Failure::Nonsense("the provider's answer has no usable status"))
 }
 
-fn within_bounds(header: &ResponseHeader) -> Result<u16, GatewayError> {
+fn within_bounds(header: &ResponseHeader) -> Result<u16, Failure> {
     let bytes: usize =
         header.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     if header.headers.len() > MAX_RESPONSE_FIELDS || bytes > MAX_RESPONSE_HEADER_BYTES {
-        return Err(nonsense("the header of the provider's answer is too large"));
+        return Err(Failure::Nonsense("the header of the provider's answer is too large"));
     }
     Ok(header.status.as_u16())
 }
@@ -284,12 +310,22 @@ fn unreachable_peer(error: &BError) -> GatewayError {
     let timed_out =
         matches!(error.etype(), ErrorType::ConnectTimedout | ErrorType::TLSHandshakeTimedout);
     let kind = if timed_out { Kind::Timeout } else { Kind::ProviderUnavailable };
-    GatewayError::upstream(kind, "the provider could not be reached").with_detail(error.to_string())
+    // A kept HTTP/2 connection may be found to be ending only when a stream is opened on it.
+    let ending = *error.etype() == ErrorType::H2Error;
+    let retry = if ending { Retry::SameEndpoint } else { Retry::OtherEndpoint };
+    GatewayError::upstream(kind, "the provider could not be reached")
+        .with_retry(retry)
+        .with_detail(error.to_string())
 }
 
 fn broken(error: &BError) -> GatewayError {
-    let text = "the connection to the provider broke";
-    GatewayError::upstream(Kind::ProviderUnavailable, text).with_detail(error.to_string())
+    let stalled = matches!(error.etype(), ErrorType::WriteTimedout | ErrorType::ReadTimedout);
+    let (kind, text) = if stalled {
+        (Kind::Timeout, "the connection to the provider stalled")
+    } else {
+        (Kind::ProviderUnavailable, "the connection to the provider broke")
+    };
+    GatewayError::upstream(kind, text).with_detail(error.to_string())
 }
 
 fn nonsense(text: &'static str) -> GatewayError {

@@ -29,9 +29,9 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_REQUEST_ID_BYTES: usize = 128;
 
 /// Sets the limits of one request's connection.
-pub fn set_limits(session: &mut Session, draining: bool) {
+pub fn set_limits(session: &mut Session, closing: bool) {
     let header = session.req_header();
-    let keep = !draining && may_be_kept(header.version, &header.headers);
+    let keep = !closing && may_be_kept(header.version, &header.headers);
     // Where a chunked body ends is a matter of reading its chunks: what follows it in the same
     // bytes is not taken for a request.
     let is_chunked = header.headers.contains_key(TRANSFER_ENCODING);

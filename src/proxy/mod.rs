@@ -118,7 +118,7 @@ impl ProxyHttp for Gateway {
         session: &mut Session,
         context: &mut RequestContext,
     ) -> Result<()> {
-        entry::set_limits(session, self.services.is_draining());
+        entry::set_limits(session, self.services.closes_connections());
         context.request_id = entry::request_id(&session.req_header().headers);
         context.in_flight = Some(InFlight::enter(&self.services.metrics.requests_in_flight));
         Ok(())

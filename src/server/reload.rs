@@ -121,10 +121,7 @@ impl Reloader {
         let (Some(certificate), Some(tls)) = (&self.certificate, &config.server.tls) else {
             return Ok(());
         };
-        let chain = std::fs::read(&tls.cert.file)
-            .map_err(|error| format!("{}: {error}", tls.cert.file.display()))?;
-        let key = secrets.tls_key.as_ref().ok_or("the private key of [server.tls] is missing")?;
-        certificate.replace(&chain, key.expose().as_bytes()).map_err(|error| error.to_string())
+        certificate.replace(tls, secrets).map_err(|error| format!("[server.tls]: {error}"))
     }
 
     fn note_success(&self, loaded: &Loaded) {

@@ -26,7 +26,7 @@ pub struct ReloadWatch {
 }
 
 impl ReloadWatch {
-    /// A watch for this reloader.
+    /// A watch for this reloader; every change from now on counts.
     pub fn new(reloader: Arc<Reloader>) -> Self {
         Self { reloader }
     }

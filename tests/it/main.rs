@@ -16,14 +16,18 @@
 
 mod asks;
 mod bodies;
+mod certificates;
 mod disconnects;
 mod errors;
 mod errors_table;
 mod failures;
+mod goaway;
+mod http2;
 mod load;
 mod observability;
 mod operations;
 mod peer;
+mod process;
 mod raw;
 mod rig;
 mod routes;
@@ -32,6 +36,9 @@ mod smuggling;
 mod smuggling_table;
 mod streams;
 mod tidy;
+mod tls_down;
+mod tls_up;
 mod transparency;
+mod upgrade;
 mod usage;
 mod wire;
