@@ -28,6 +28,8 @@ const MAX_DRAIN_BYTES: usize = 64 * 1024;
 const MAX_DRAIN: Duration = Duration::from_millis(200);
 /// Largest error answer that is read.
 const MAX_ERROR_BYTES: usize = 64 * 1024;
+/// Longest time a piece of the body waits to be taken by a provider that does not read.
+const MAX_WRITE_STALL: Duration = Duration::from_secs(10);
 /// Time to read an error answer.
 const ERROR_READ_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -48,12 +50,25 @@ pub struct Outgoing<'a> {
     pub body: Vec<Bytes>,
     /// Length of all pieces.
     pub body_len: usize,
+    /// Over which connection.
+    pub connection: Connection,
+}
+
+/// Which connections may carry a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Connection {
+    /// One that is kept open, if there is one.
+    Kept,
+    /// A new one: a kept one turned out to be dead, and the others may be as well.
+    New,
 }
 
 /// An answer whose header was read and whose body was not.
 pub struct UpstreamAnswer {
     session: HttpSession,
     peer: HttpPeer,
+    /// Whether the whole request was sent; else the connection carries nothing more.
+    sent_whole: bool,
     /// Status of the answer, 200 to 599.
     pub status: u16,
 }
@@ -69,10 +84,21 @@ impl UpstreamAnswer {
         self.session.read_response_body().await.map_err(|error| broken(&error))
     }
 
-    /// Reads the rest of a whole answer, at most `max_bytes`.
-    pub async fn read_all(&mut self, max_bytes: usize) -> Result<Bytes, GatewayError> {
-        let Some(first) = self.read().await? else { return Ok(Bytes::new()) };
-        let Some(second) = self.read().await? else { return Ok(first) };
+    /// The next piece of the body, which must come within `idle`.
+    async fn read_within(&mut self, idle: Duration) -> Result<Option<Bytes>, GatewayError> {
+        tokio::time::timeout(idle, self.read()).await.unwrap_or_else(|_| {
+            Err(GatewayError::upstream(Kind::Timeout, "the provider stopped sending"))
+        })
+    }
+
+    /// Reads the rest of a whole answer, at most `max_bytes`, with at most `idle` between pieces.
+    pub async fn read_all(
+        &mut self,
+        max_bytes: usize,
+        idle: Duration,
+    ) -> Result<Bytes, GatewayError> {
+        let Some(first) = self.read_within(idle).await? else { return Ok(Bytes::new()) };
+        let Some(second) = self.read_within(idle).await? else { return Ok(first) };
         let mut body = BytesMut::with_capacity(first.len().saturating_add(second.len()));
         let mut piece = Some(first);
         let mut next = Some(second);
@@ -84,7 +110,7 @@ impl UpstreamAnswer {
             body.extend_from_slice(&bytes);
             piece = match next.take() {
                 Some(bytes) => Some(bytes),
-                None => self.read().await?,
+                None => self.read_within(idle).await?,
             };
         }
         Ok(body.freeze())
@@ -120,7 +146,7 @@ impl UpstreamAnswer {
             true
         };
         let drained = tokio::time::timeout(MAX_DRAIN, drain).await.unwrap_or(false);
-        if !drained || !self.session.response_done() {
+        if !drained || !self.sent_whole || !self.session.response_done() {
             self.abandon().await;
             return;
         }
@@ -147,13 +173,32 @@ pub async fn send(
             .with_detail(error.to_string())
     })?;
     let header = request_header(outgoing)?;
-    let (mut session, reused) =
-        connector.get_http_session(&peer).await.map_err(|error| unreachable_peer(&error))?;
+    let (mut session, is_reused) = connect(connector, &peer, outgoing.connection)
+        .await
+        .map_err(|error| unreachable_peer(&error))?;
+    let patience = outgoing.provider.timeouts.idle.min(MAX_WRITE_STALL);
+    session.set_write_timeout(Some(patience));
     match exchange_header(&mut session, header, &outgoing.body).await {
-        Ok(status) => Ok(UpstreamAnswer { session, peer, status }),
+        Ok((status, sent_whole)) => Ok(UpstreamAnswer { session, peer, sent_whole, status }),
         Err(failure) => {
             session.shutdown().await;
-            Err(failure.judge(&session, reused))
+            Err(failure.judge(&session, is_reused))
+        }
+    }
+}
+
+async fn connect(
+    connector: &Connector,
+    peer: &HttpPeer,
+    connection: Connection,
+) -> Result<(HttpSession, bool), BError> {
+    match connection {
+        Connection::Kept => connector.get_http_session(peer).await,
+        Connection::New => {
+            // No connection is kept under a key that nobody used before.
+            let mut unknown = peer.clone();
+            unknown.group_key = rand::random();
+            connector.get_http_session(&unknown).await
         }
     }
 }
@@ -180,25 +225,28 @@ impl Failure {
             RetryType::ReusedOnly => reused,
         };
         let stale = reused && matches!(session, HttpSession::H1(_));
-        let again = if untouched || stale { Retry::SameEndpoint } else { Retry::OtherEndpoint };
-        broken(&error).with_retry(again)
+        let failed = broken(&error);
+        let again = (untouched || stale) && failed.kind != Kind::Timeout;
+        failed.with_retry(if again { Retry::SameEndpoint } else { Retry::OtherEndpoint })
     }
 }
 
+/// Sends the request and reads the status of the answer; says too whether all of it was sent.
 async fn exchange_header(
     session: &mut HttpSession,
     header: RequestHeader,
     body: &[Bytes],
-) -> Result<u16, Failure> {
+) -> Result<(u16, bool), Failure> {
     session.write_request_header(Box::new(header)).await.map_err(Failure::Broken)?;
     // A provider may answer, and close, before it read the whole body: its answer counts, and if
     // there is none, why it stopped reading.
     let written = write_body(session, body).await;
+    let sent_whole = written.is_ok();
     match (written, read_header(session).await) {
         (Err(error), Err(_)) if matches!(session, HttpSession::H1(_)) => {
             Err(Failure::Broken(error))
         }
-        (_, read) => read,
+        (_, read) => read.map(|status| (status, sent_whole)),
     }
 }
 
@@ -271,8 +319,13 @@ fn unreachable_peer(error: &BError) -> GatewayError {
 }
 
 fn broken(error: &BError) -> GatewayError {
-    let text = "the connection to the provider broke";
-    GatewayError::upstream(Kind::ProviderUnavailable, text).with_detail(error.to_string())
+    let stalled = matches!(error.etype(), ErrorType::WriteTimedout | ErrorType::ReadTimedout);
+    let (kind, text) = if stalled {
+        (Kind::Timeout, "the connection to the provider stalled")
+    } else {
+        (Kind::ProviderUnavailable, "the connection to the provider broke")
+    };
+    GatewayError::upstream(kind, text).with_detail(error.to_string())
 }
 
 fn nonsense(text: &'static str) -> GatewayError {

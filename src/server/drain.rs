@@ -85,6 +85,7 @@ impl BackgroundService for Drain {
             tracing::warn!(%error, "the journal stays for the next start");
         }
         tracing::info!("drained");
+        crate::telemetry::logging::finish();
         std::process::exit(0);
     }
 }

@@ -40,8 +40,9 @@ use tokio::sync::Semaphore;
 
 /// Connections to providers kept open while unused, per worker.
 const IDLE_UPSTREAM_CONNECTIONS: usize = 1024;
-/// Attempts of Pingora's own pump: raw calls are not repeated.
-const RAW_ATTEMPTS: usize = 1;
+/// Attempts of Pingora's own pump: a raw call is repeated once, over a connection that was kept
+/// open and turned out to be dead.
+const RAW_ATTEMPTS: usize = 2;
 
 /// Longest path a Unix socket can have.
 const MAX_SOCKET_PATH_BYTES: usize = 107;

@@ -23,14 +23,12 @@ const POLL: Duration = Duration::from_secs(5);
 /// Calls the reloader when there is a reason.
 pub struct ReloadWatch {
     reloader: Arc<Reloader>,
-    seen_at_start: u64,
 }
 
 impl ReloadWatch {
     /// A watch for this reloader; every change from now on counts.
     pub fn new(reloader: Arc<Reloader>) -> Self {
-        let seen_at_start = fingerprint(&reloader);
-        Self { reloader, seen_at_start }
+        Self { reloader }
     }
 
     async fn reload_if_changed(&self, seen: &mut u64) {
@@ -57,9 +55,11 @@ impl BackgroundService for ReloadWatch {
                 return;
             }
         };
-        // What changed before the folders were watched made no event.
-        let mut seen = self.seen_at_start;
-        self.reload_if_changed(&mut seen).await;
+        let mut seen = fingerprint(&self.reloader);
+        // What changed since the file was read for the start came before the watch.
+        if self.reloader.is_stale() {
+            self.reloader.reload().await;
+        }
         loop {
             tokio::select! {
                 _ = shutdown.changed() => return,
