@@ -362,7 +362,7 @@ async fn by_hand_mock() -> KeyedPeer {
 async fn a_provider_that_reads_nothing_is_given_up() {
     // It accepts and stays silent; the request waits in the kernel's buffers.
     let address = by_hand(|stream, _| async move {
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
         drop(stream);
     })
     .await;
@@ -390,7 +390,7 @@ async fn a_provider_that_answers_before_it_read_everything_is_heard() {
             body.len()
         );
         stream.write_all(head.as_bytes()).await.unwrap();
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
     })
     .await;
     let provider = "timeouts = { idle_ms = 700 }";
