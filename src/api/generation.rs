@@ -56,7 +56,8 @@ struct CostDetails {
     upstream_inference_completions_cost: Usd,
 }
 
-/// OpenRouter's members. What this gateway does not have is null, as it may be there.
+/// OpenRouter's members, and how the request ended. What this gateway does not have is null, as it may be there.
+#[expect(clippy::struct_excessive_bools, reason = "members of a documented object")]
 #[derive(Serialize)]
 struct Data<'g> {
     id: &'g str,
@@ -86,6 +87,9 @@ struct Data<'g> {
     native_finish_reason: Option<&'g str>,
     streamed: bool,
     cancelled: bool,
+    outcome: &'static str,
+    error: Option<&'g str>,
+    usage_estimated: bool,
     latency: u64,
     generation_time: Option<u64>,
     moderation_latency: Option<u64>,
@@ -174,6 +178,9 @@ fn data<'g>(generation: &'g Generation, created_at: &'g str) -> Data<'g> {
         native_finish_reason: generation.native_finish_reason.as_deref(),
         streamed: generation.streamed,
         cancelled: generation.outcome == Outcome::Cancelled,
+        outcome: generation.outcome.name(),
+        error: generation.error.as_deref(),
+        usage_estimated: generation.usage_estimated,
         latency: first_token_ms,
         generation_time: generation.latency_ms.checked_sub(first_token_ms),
         moderation_latency: None,

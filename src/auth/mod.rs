@@ -16,12 +16,15 @@ use crate::clock::Clock;
 use crate::error::{GatewayError, Kind};
 use arc_swap::ArcSwap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Answers who a credential belongs to.
 #[derive(Debug)]
 pub struct Authenticator {
     stored: ArcSwap<KeyTable>,
-    unknown: moka::sync::Cache<[u8; 32], ()>,
+    /// Hashes that were not found, each with the generation of the tables that was looked at.
+    unknown: moka::sync::Cache<[u8; 32], u64>,
+    generation: AtomicU64,
     clock: Clock,
 }
 
@@ -39,6 +42,7 @@ impl Authenticator {
                 .max_capacity(MAX_REMEMBERED_UNKNOWN_KEYS)
                 .time_to_live(UNKNOWN_KEY_TTL)
                 .build(),
+            generation: AtomicU64::new(0),
             clock,
         }
     }
@@ -46,12 +50,8 @@ impl Authenticator {
     /// Replaces the keys that come from the store; effective for the next request.
     pub fn replace_stored(&self, table: KeyTable) {
         self.stored.store(Arc::new(table));
-        self.unknown.invalidate_all();
-    }
-
-    /// Forgets which credentials were unknown, after the file's keys changed.
-    pub fn forget_unknown(&self) {
-        self.unknown.invalidate_all();
+        // After the swap: what a request remembers of the old table no longer counts.
+        self.generation.fetch_add(1, Ordering::AcqRel);
     }
 
     /// The key behind a credential: keys of the file first, then those of the store.
@@ -70,18 +70,87 @@ impl Authenticator {
             ));
         };
         let hash = crate::id::key_hash(credential.token());
-        if self.unknown.contains_key(&hash) {
-            return Err(invalid_key());
-        }
-        let found = file_keys.find(&hash).or_else(|| self.stored.load().find(&hash));
-        let Some(key) = found else {
-            self.unknown.insert(hash, ());
+        let generation = self.generation.load(Ordering::Acquire);
+        let Some(key) = file_keys.find(&hash).or_else(|| self.find_stored(&hash, generation))
+        else {
+            self.unknown.insert(hash, generation);
             return Err(invalid_key());
         };
         if key.is_usable(self.clock.unix_ms()) { Ok(key) } else { Err(invalid_key()) }
+    }
+
+    /// The stored key, unless this generation of the table is known not to have it. A key of the
+    /// file is never looked up here, so that a reload needs to tell nobody.
+    fn find_stored(&self, hash: &[u8; 32], generation: u64) -> Option<Arc<ApiKey>> {
+        if self.unknown.get(hash) == Some(generation) {
+            return None;
+        }
+        self.stored.load().find(hash)
     }
 }
 
 fn invalid_key() -> GatewayError {
     GatewayError::client(Kind::Authentication, "invalid api key")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(secret: &str, disabled: bool) -> ApiKey {
+        let hash = crate::id::key_hash(secret);
+        ApiKey {
+            hash,
+            hash_hex: api_key::hash_hex(&hash).into(),
+            name: "n".into(),
+            kind: KeyKind::Regular,
+            disabled,
+            expires_at_ms: None,
+            allowed_providers: None,
+            allowed_models: None,
+        }
+    }
+
+    fn presented(secret: &str) -> Option<Credential> {
+        let mut headers = http::HeaderMap::new();
+        headers.insert("x-api-key", secret.parse().unwrap());
+        Credential::find(&headers, None).unwrap()
+    }
+
+    #[test]
+    fn an_unknown_key_works_as_soon_as_it_is_made() {
+        let authenticator = Authenticator::new(Clock::System);
+        let file = KeyTable::default();
+        let credential = presented("made-later");
+        assert!(authenticator.identify(&file, credential.as_ref()).is_err());
+        authenticator.replace_stored(KeyTable::new([key("made-later", false)]));
+        assert!(authenticator.identify(&file, credential.as_ref()).is_ok());
+        authenticator.replace_stored(KeyTable::new([key("made-later", true)]));
+        assert!(authenticator.identify(&file, credential.as_ref()).is_err());
+    }
+
+    #[test]
+    fn a_key_that_enters_the_file_is_not_held_back_by_what_was_remembered() {
+        let authenticator = Authenticator::new(Clock::System);
+        let credential = presented("in-the-file");
+        assert!(authenticator.identify(&KeyTable::default(), credential.as_ref()).is_err());
+        let file = KeyTable::new([key("in-the-file", false)]);
+        assert!(authenticator.identify(&file, credential.as_ref()).is_ok());
+    }
+
+    #[test]
+    fn every_refusal_reads_the_same() {
+        let authenticator = Authenticator::new(Clock::System);
+        let mut expired = key("expired", false);
+        expired.expires_at_ms = Some(1);
+        let file = KeyTable::new([key("disabled", true), expired]);
+        let answers: Vec<String> = ["unknown", "disabled", "expired"]
+            .iter()
+            .map(|secret| {
+                let credential = presented(secret);
+                authenticator.identify(&file, credential.as_ref()).unwrap_err().to_string()
+            })
+            .collect();
+        assert_eq!(answers, ["invalid api key"; 3]);
+    }
 }

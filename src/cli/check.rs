@@ -1,6 +1,7 @@
 //! `arouter check`: is this configuration fit to run?
 //!
-//! Loads the file exactly as a start or a reload would and changes nothing.
+//! Loads the file, and reads what it names, exactly as a start or a reload would, and changes
+//! nothing.
 
 use std::path::PathBuf;
 
@@ -10,6 +11,7 @@ use serde::Serialize;
 
 use super::{CliError, ConfigArgs, ReadArgs, output};
 use crate::config::{ConfigError, Loaded, Problem};
+use crate::server;
 
 /// Flags of `arouter check`.
 #[derive(Debug, Args)]
@@ -67,6 +69,10 @@ pub(super) fn run(args: &CheckArgs) -> Result<(), CliError> {
 
 fn judge(args: &CheckArgs) -> Result<Loaded, ConfigError> {
     let loaded = args.config.load()?;
+    if let Err(error) = server::check(&loaded) {
+        let file = loaded.files.first().cloned().unwrap_or_default();
+        return Err(ConfigError { problems: vec![Problem::of_file(file, error.to_string())] });
+    }
     if args.strict && !loaded.warnings.is_empty() {
         return Err(ConfigError { problems: loaded.warnings });
     }

@@ -35,7 +35,7 @@ pub(super) fn run(args: &RunArgs) -> Result<(), CliError> {
         LogFormat::Json => LineFormat::Json,
         LogFormat::Text => LineFormat::Text,
     };
-    let _written_at_the_end = logging::start(loaded.config.log.level.as_str(), format)
+    logging::start(loaded.config.log.level.as_str(), format)
         .map_err(|error| CliError::Failed(error.to_string()))?;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
@@ -43,8 +43,9 @@ pub(super) fn run(args: &RunArgs) -> Result<(), CliError> {
     if let Some(demo) = &demo {
         announce(demo, &loaded);
     }
-    server::serve(&loaded, Start { path, demo, upgrade: args.upgrade })
-        .map_err(|error| CliError::Failed(error.to_string()))
+    let served = server::serve(&loaded, Start { path, demo, upgrade: args.upgrade });
+    logging::finish();
+    served.map_err(|error| CliError::Failed(error.to_string()))
 }
 
 /// The configuration of a demo without a file.

@@ -110,6 +110,9 @@ impl Translator {
             Input::Array { frames, .. } => frames.push(chunk),
         }
         while self.step()? {}
+        if self.observed.ended && matches!(self.input, Input::Sse(_)) {
+            self.out.end_line();
+        }
         Ok(self.out.take())
     }
 

@@ -22,7 +22,7 @@ use super::script::Reply;
 use super::stream_plan::{Ending, Piece, Plan};
 
 /// Rest before the connection breaks, so that what was sent before reaches the client.
-const BREAK_REST: Duration = Duration::from_millis(10);
+const BREAK_REST: Duration = Duration::from_millis(100);
 
 /// Pauses of a stream.
 #[derive(Debug, Default, Clone, Copy)]

@@ -4,8 +4,10 @@
 //! header values marked sensitive; they leave this type only in a request to this provider.
 
 use super::Vendor;
+use crate::error::GatewayError;
 use crate::upstream::Upstream;
 use http::{HeaderName, HeaderValue};
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -120,18 +122,68 @@ impl KeyPool {
         self.keys.get(index)
     }
 
-    /// Every secret as it appears in a header, to be taken out of what a provider echoes.
+    /// Every secret as it appears in a header.
     pub fn secrets(&self) -> impl Iterator<Item = &[u8]> {
-        self.keys.iter().map(|key| {
-            let value = key.value.as_bytes();
-            value.strip_prefix(b"Bearer ").unwrap_or(value)
-        })
+        let values = self.keys.iter().map(|key| key.value.as_bytes());
+        values
+            .map(|value| value.strip_prefix(b"Bearer ").unwrap_or(value))
+            .filter(|secret| !secret.is_empty())
+    }
+
+    /// Overwrites every secret in an answer that echoes it, with as many characters, so that
+    /// lengths stay true.
+    pub fn mask(&self, text: &mut [u8]) {
+        for secret in self.secrets() {
+            let found: Vec<usize> = memchr::memmem::find_iter(text, secret).collect();
+            for start in found {
+                let end = start.saturating_add(secret.len());
+                if let Some(part) = text.get_mut(start..end) {
+                    part.fill(b'*');
+                }
+            }
+        }
+    }
+
+    /// An error without the secrets that the provider's words hold.
+    pub fn masked(&self, mut error: GatewayError) -> GatewayError {
+        let clean = |text: &str| {
+            let mut bytes = text.as_bytes().to_vec();
+            self.mask(&mut bytes);
+            String::from_utf8_lossy(&bytes).into_owned()
+        };
+        if let Cow::Owned(message) = &error.message {
+            error.message = clean(message).into();
+        }
+        error.provider_code = error.provider_code.as_deref().map(clean);
+        error.detail = error.detail.as_deref().map(clean);
+        error
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Kind;
+
+    #[test]
+    fn a_key_is_masked_wherever_it_stands() {
+        let key = |secret: &str| ProviderKey {
+            name: http::header::AUTHORIZATION,
+            value: format!("Bearer {secret}").parse().unwrap(),
+            weight: 1,
+            models: None,
+        };
+        let pool = KeyPool::new(vec![key("sk-1"), key("other")]);
+        let mut text = *b"abc sk-1 sk-1x other";
+        pool.mask(&mut text);
+        assert_eq!(&text, b"abc **** ****x *****");
+        let error = GatewayError::upstream(Kind::InvalidRequest, "no sk-1".to_owned());
+        let masked = pool.masked(error.with_detail("key other"));
+        assert_eq!((&*masked.message, masked.detail.as_deref()), ("no ****", Some("key *****")));
+        let mut nothing = *b"abc";
+        KeyPool::new(vec![key("")]).mask(&mut nothing);
+        assert_eq!(&nothing, b"abc");
+    }
 
     fn key(value: &'static str, weight: usize, models: Option<&[&str]>) -> ProviderKey {
         ProviderKey {

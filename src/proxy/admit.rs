@@ -167,12 +167,13 @@ fn job(
     Ok(match operation {
         Operation::Chat(client) => {
             let stream = head.boolean(body, "stream").map_err(bad_body)?.unwrap_or(false);
-            require_messages(body, head)?;
+            require_turns(body, head, "messages")?;
             let job = Job::Chat { client: *client, stream: stream.then_some(Framing::Sse) };
             (job, (*client != ApiFormat::OpenAiChat).then_some(*client))
         }
         Operation::Gemini { call, .. } => {
             let client = ApiFormat::Gemini;
+            require_contents(body, head, *call)?;
             let job = match call {
                 UpstreamCall::ChatStream => Job::Chat { client, stream: Some(Framing::Sse) },
                 UpstreamCall::ChatArray => Job::Chat { client, stream: Some(Framing::JsonArray) },
@@ -182,7 +183,7 @@ fn job(
             (job, Some(client))
         }
         Operation::CountTokens => {
-            require_messages(body, head)?;
+            require_turns(body, head, "messages")?;
             (Job::CountTokens(ApiFormat::Anthropic), Some(ApiFormat::Anthropic))
         }
         Operation::Embeddings => (Job::Embeddings, None),
@@ -190,13 +191,28 @@ fn job(
     })
 }
 
-fn require_messages(body: &Bytes, head: &Head) -> Result<(), GatewayError> {
-    let problem = match head.raw(body, "messages") {
-        None | Some(b"null") => "missing required field: messages",
-        Some(raw) if !raw.starts_with(b"[") => "messages must be an array",
+/// The conversation must be there: a provider asked with none answers in words of its own, or not
+/// at all. `member` is what the format calls it.
+fn require_turns(body: &Bytes, head: &Head, member: &'static str) -> Result<(), GatewayError> {
+    let problem = match head.raw(body, member) {
+        None | Some(b"null") => format!("missing required field: {member}"),
+        Some(raw) if !raw.starts_with(b"[") => format!("{member} must be an array"),
+        Some(raw) if is_empty_array(raw) => format!("{member} must not be empty"),
         Some(_) => return Ok(()),
     };
-    Err(GatewayError::client(Kind::InvalidRequest, problem).with_param("messages"))
+    Err(GatewayError::client(Kind::InvalidRequest, problem).with_param(member))
+}
+
+fn is_empty_array(raw: &[u8]) -> bool {
+    raw.strip_prefix(b"[").is_some_and(|rest| rest.trim_ascii_start().starts_with(b"]"))
+}
+
+/// Gemini's token count takes the conversation alone or a whole request.
+fn require_contents(body: &Bytes, head: &Head, call: UpstreamCall) -> Result<(), GatewayError> {
+    if call == UpstreamCall::CountTokens && head.get("generateContentRequest").is_some() {
+        return Ok(());
+    }
+    require_turns(body, head, "contents")
 }
 
 /// `model` first, then `models`, without repetition.

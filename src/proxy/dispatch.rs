@@ -13,7 +13,7 @@ use pingora::connectors::http::Connector;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::protocols::http::client::HttpSession;
 use pingora::upstreams::peer::{HttpPeer, Peer};
-use pingora::{BError, ErrorType};
+use pingora::{BError, ErrorType, RetryType};
 use std::time::Duration;
 
 /// Informational answers that are swallowed before the real one must come.
@@ -28,6 +28,8 @@ const MAX_DRAIN_BYTES: usize = 64 * 1024;
 const MAX_DRAIN: Duration = Duration::from_millis(200);
 /// Largest error answer that is read.
 const MAX_ERROR_BYTES: usize = 64 * 1024;
+/// Longest time a piece of the body waits to be taken by a provider that does not read.
+const MAX_WRITE_STALL: Duration = Duration::from_secs(10);
 /// Time to read an error answer.
 const ERROR_READ_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -48,12 +50,25 @@ pub struct Outgoing<'a> {
     pub body: Vec<Bytes>,
     /// Length of all pieces.
     pub body_len: usize,
+    /// Over which connection.
+    pub connection: Connection,
+}
+
+/// Which connections may carry a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Connection {
+    /// One that is kept open, if there is one.
+    Kept,
+    /// A new one: a kept one turned out to be dead, and the others may be as well.
+    New,
 }
 
 /// An answer whose header was read and whose body was not.
 pub struct UpstreamAnswer {
     session: HttpSession,
     peer: HttpPeer,
+    /// Whether the whole request was sent; else the connection carries nothing more.
+    sent_whole: bool,
     /// Status of the answer, 200 to 599.
     pub status: u16,
 }
@@ -69,10 +84,21 @@ impl UpstreamAnswer {
         self.session.read_response_body().await.map_err(|error| broken(&error))
     }
 
-    /// Reads the rest of a whole answer, at most `max_bytes`.
-    pub async fn read_all(&mut self, max_bytes: usize) -> Result<Bytes, GatewayError> {
-        let Some(first) = self.read().await? else { return Ok(Bytes::new()) };
-        let Some(second) = self.read().await? else { return Ok(first) };
+    /// The next piece of the body, which must come within `idle`.
+    async fn read_within(&mut self, idle: Duration) -> Result<Option<Bytes>, GatewayError> {
+        tokio::time::timeout(idle, self.read()).await.unwrap_or_else(|_| {
+            Err(GatewayError::upstream(Kind::Timeout, "the provider stopped sending"))
+        })
+    }
+
+    /// Reads the rest of a whole answer, at most `max_bytes`, with at most `idle` between pieces.
+    pub async fn read_all(
+        &mut self,
+        max_bytes: usize,
+        idle: Duration,
+    ) -> Result<Bytes, GatewayError> {
+        let Some(first) = self.read_within(idle).await? else { return Ok(Bytes::new()) };
+        let Some(second) = self.read_within(idle).await? else { return Ok(first) };
         let mut body = BytesMut::with_capacity(first.len().saturating_add(second.len()));
         let mut piece = Some(first);
         let mut next = Some(second);
@@ -84,7 +110,7 @@ impl UpstreamAnswer {
             body.extend_from_slice(&bytes);
             piece = match next.take() {
                 Some(bytes) => Some(bytes),
-                None => self.read().await?,
+                None => self.read_within(idle).await?,
             };
         }
         Ok(body.freeze())
@@ -120,7 +146,7 @@ impl UpstreamAnswer {
             true
         };
         let drained = tokio::time::timeout(MAX_DRAIN, drain).await.unwrap_or(false);
-        if !drained || !self.session.response_done() {
+        if !drained || !self.sent_whole || !self.session.response_done() {
             self.abandon().await;
             return;
         }
@@ -147,67 +173,113 @@ pub async fn send(
             .with_detail(error.to_string())
     })?;
     let header = request_header(outgoing)?;
-    let (mut session, reused) =
-        connector.get_http_session(&peer).await.map_err(|error| unreachable_peer(&error))?;
-    let sent = exchange_header(&mut session, header, &outgoing.body).await;
-    match sent {
-        Ok(status) => Ok(UpstreamAnswer { session, peer, status }),
-        Err(error) => {
+    let (mut session, is_reused) = connect(connector, &peer, outgoing.connection)
+        .await
+        .map_err(|error| unreachable_peer(&error))?;
+    let patience = outgoing.provider.timeouts.idle.min(MAX_WRITE_STALL);
+    session.set_write_timeout(Some(patience));
+    match exchange_header(&mut session, header, &outgoing.body).await {
+        Ok((status, sent_whole)) => Ok(UpstreamAnswer { session, peer, sent_whole, status }),
+        Err(failure) => {
             session.shutdown().await;
-            // A pooled connection that the provider closed meanwhile carried nothing: the same
-            // request may go out again, whatever its method.
-            let stale =
-                reused && error.retry == Retry::OtherEndpoint && error.kind != Kind::Timeout;
-            Err(if stale { error.with_retry(Retry::SameEndpoint) } else { error })
+            Err(failure.judge(&session, is_reused))
         }
     }
 }
 
+async fn connect(
+    connector: &Connector,
+    peer: &HttpPeer,
+    connection: Connection,
+) -> Result<(HttpSession, bool), BError> {
+    match connection {
+        Connection::Kept => connector.get_http_session(peer).await,
+        Connection::New => {
+            // No connection is kept under a key that nobody used before.
+            let mut unknown = peer.clone();
+            unknown.group_key = rand::random();
+            connector.get_http_session(&unknown).await
+        }
+    }
+}
+
+/// Why no header came.
+enum Failure {
+    /// The connection or the stream broke.
+    Broken(BError),
+    /// The answer makes no sense.
+    Nonsense(&'static str),
+}
+
+impl Failure {
+    fn judge(self, session: &HttpSession, reused: bool) -> GatewayError {
+        let error = match self {
+            Self::Nonsense(text) => return nonsense(text),
+            Self::Broken(error) => error,
+        };
+        // A kept HTTP/1 connection that the provider closed meanwhile carried nothing, and a
+        // stream that it refused was not looked at: the same request may go out again, whatever
+        // its method. An HTTP/2 connection is nearly always an old one, which says nothing.
+        let untouched = match error.retry {
+            RetryType::Decided(retry) => retry,
+            RetryType::ReusedOnly => reused,
+        };
+        let stale = reused && matches!(session, HttpSession::H1(_));
+        let failed = broken(&error);
+        let again = (untouched || stale) && failed.kind != Kind::Timeout;
+        failed.with_retry(if again { Retry::SameEndpoint } else { Retry::OtherEndpoint })
+    }
+}
+
+/// Sends the request and reads the status of the answer; says too whether all of it was sent.
 async fn exchange_header(
     session: &mut HttpSession,
     header: RequestHeader,
     body: &[Bytes],
-) -> Result<u16, GatewayError> {
-    session.write_request_header(Box::new(header)).await.map_err(|error| broken(&error))?;
-    // A provider may answer, and close, before it read the whole body: its answer counts.
+) -> Result<(u16, bool), Failure> {
+    session.write_request_header(Box::new(header)).await.map_err(Failure::Broken)?;
+    // A provider may answer, and close, before it read the whole body: its answer counts, and if
+    // there is none, why it stopped reading.
     let written = write_body(session, body).await;
-    let read = read_header(session).await;
-    match (written, read) {
-        (_, Ok(status)) => Ok(status),
-        (Err(error), Err(_)) | (Ok(()), Err(error)) => Err(error),
+    let sent_whole = written.is_ok();
+    match (written, read_header(session).await) {
+        (Err(error), Err(_)) if matches!(session, HttpSession::H1(_)) => {
+            Err(Failure::Broken(error))
+        }
+        (_, read) => read.map(|status| (status, sent_whole)),
     }
 }
 
-async fn write_body(session: &mut HttpSession, body: &[Bytes]) -> Result<(), GatewayError> {
+async fn write_body(session: &mut HttpSession, body: &[Bytes]) -> Result<(), BError> {
     for piece in body {
         let mut rest = piece.clone();
         while !rest.is_empty() {
             let part = rest.split_to(rest.len().min(WRITE_PIECE_BYTES));
-            session.write_request_body(part, false).await.map_err(|error| broken(&error))?;
+            session.write_request_body(part, false).await?;
         }
     }
-    session.finish_request_body().await.map_err(|error| broken(&error))
+    session.finish_request_body().await
 }
 
-async fn read_header(session: &mut HttpSession) -> Result<u16, GatewayError> {
+async fn read_header(session: &mut HttpSession) -> Result<u16, Failure> {
     for _ in 0..=MAX_INFORMATIONAL {
-        session.read_response_header().await.map_err(|error| broken(&error))?;
+        session.read_response_header().await.map_err(Failure::Broken)?;
         let Some(header) = session.response_header() else { break };
         match header.status.as_u16() {
-            101 => return Err(nonsense("the provider switched protocols unasked")),
+            101 => return Err(Failure::Nonsense("the provider switched protocols unasked")),
             100..=199 => {}
             200..=599 => return within_bounds(header),
             _ => break,
         }
     }
-    Err(nonsense("the provider's answer has no usable status"))
+    Err(Failure::Nonsense("the provider's answer has no usable status"))
 }
 
-fn within_bounds(header: &ResponseHeader) -> Result<u16, GatewayError> {
+fn within_bounds(header: &ResponseHeader) -> Result<u16, Failure> {
     let bytes: usize =
         header.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     if header.headers.len() > MAX_RESPONSE_FIELDS || bytes > MAX_RESPONSE_HEADER_BYTES {
-        return Err(nonsense("the header of the provider's answer is too large"));
+        return Err(Failure::Nonsense("the header of the provider's answer is too large"));
     }
     Ok(header.status.as_u16())
 }
@@ -238,12 +310,22 @@ fn unreachable_peer(error: &BError) -> GatewayError {
     let timed_out =
         matches!(error.etype(), ErrorType::ConnectTimedout | ErrorType::TLSHandshakeTimedout);
     let kind = if timed_out { Kind::Timeout } else { Kind::ProviderUnavailable };
-    GatewayError::upstream(kind, "the provider could not be reached").with_detail(error.to_string())
+    // A kept HTTP/2 connection may be found to be ending only when a stream is opened on it.
+    let ending = *error.etype() == ErrorType::H2Error;
+    let retry = if ending { Retry::SameEndpoint } else { Retry::OtherEndpoint };
+    GatewayError::upstream(kind, "the provider could not be reached")
+        .with_retry(retry)
+        .with_detail(error.to_string())
 }
 
 fn broken(error: &BError) -> GatewayError {
-    let text = "the connection to the provider broke";
-    GatewayError::upstream(Kind::ProviderUnavailable, text).with_detail(error.to_string())
+    let stalled = matches!(error.etype(), ErrorType::WriteTimedout | ErrorType::ReadTimedout);
+    let (kind, text) = if stalled {
+        (Kind::Timeout, "the connection to the provider stalled")
+    } else {
+        (Kind::ProviderUnavailable, "the connection to the provider broke")
+    };
+    GatewayError::upstream(kind, text).with_detail(error.to_string())
 }
 
 fn nonsense(text: &'static str) -> GatewayError {

@@ -32,12 +32,18 @@ pub struct Downstream<'s> {
     session: &'s mut ServerSession,
     committed: bool,
     finished: bool,
+    left: bool,
 }
 
 impl<'s> Downstream<'s> {
     /// The client behind a session.
     pub fn new(session: &'s mut Session) -> Self {
-        Self { session: &mut session.downstream_session, committed: false, finished: false }
+        Self {
+            session: &mut session.downstream_session,
+            committed: false,
+            finished: false,
+            left: false,
+        }
     }
 
     /// Whether the header went out.
@@ -50,8 +56,26 @@ impl<'s> Downstream<'s> {
         self.finished
     }
 
-    /// Reads the whole request body, at most `max_bytes`, refusing one that comes too slowly.
+    /// The error of a client that was seen to go away.
+    pub fn departure(&self) -> Option<GatewayError> {
+        self.left.then(|| client_gone("it was seen to leave before"))
+    }
+
+    /// Reads the whole request body, at most `max_bytes`, refusing one that comes too slowly. The
+    /// connection ends with a body that was not read to its end: what follows on it is in doubt.
     pub async fn read_body(
+        &mut self,
+        max_bytes: usize,
+        grace: Duration,
+    ) -> Result<Bytes, GatewayError> {
+        let read = self.read_pieces(max_bytes, grace).await;
+        if read.is_err() {
+            self.session.set_keepalive(None);
+        }
+        read
+    }
+
+    async fn read_pieces(
         &mut self,
         max_bytes: usize,
         grace: Duration,
@@ -91,9 +115,14 @@ impl<'s> Downstream<'s> {
         self.session.req_header().headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
     }
 
-    async fn answer_expectation(&mut self) -> Result<(), GatewayError> {
+    /// Tells a client that waits for it to send its body.
+    pub async fn answer_expectation(&mut self) -> Result<(), GatewayError> {
         if self.session.req_header().headers.contains_key(EXPECT) {
+            // Pingora takes any header before the body's end for an early answer, after which
+            // the connection ends.
+            let keepalive = self.session.get_keepalive();
             self.session.write_continue_response().await.map_err(client_gone)?;
+            self.session.set_keepalive(keepalive);
         }
         Ok(())
     }
@@ -176,7 +205,10 @@ impl<'s> Downstream<'s> {
         loop {
             match self.session.read_body_or_idle(true).await {
                 Ok(_) => {}
-                Err(error) => return client_gone(error),
+                Err(error) => {
+                    self.left = true;
+                    return client_gone(error);
+                }
             }
         }
     }

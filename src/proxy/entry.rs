@@ -7,7 +7,8 @@
 use super::operation::MAX_TARGET_BYTES;
 use crate::error::{GatewayError, Kind};
 use http::header::{
-    CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, HOST, HeaderName, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, HOST, HeaderName, HeaderValue,
+    TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, Method, Version};
 use pingora::http::RequestHeader;
@@ -28,13 +29,24 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_REQUEST_ID_BYTES: usize = 128;
 
 /// Sets the limits of one request's connection.
-pub fn set_limits(session: &mut Session, draining: bool) {
+pub fn set_limits(session: &mut Session, closing: bool) {
+    let header = session.req_header();
+    let keep = !closing && may_be_kept(header.version, &header.headers);
+    // Where a chunked body ends is a matter of reading its chunks: what follows it in the same
+    // bytes is not taken for a request.
+    let is_chunked = header.headers.contains_key(TRANSFER_ENCODING);
     let downstream = &mut session.downstream_session;
-    downstream.set_keepalive(if draining { None } else { Some(KEEPALIVE_S) });
+    downstream.set_keepalive(keep.then_some(KEEPALIVE_S));
     downstream.set_read_timeout(Some(READ_TIMEOUT));
     downstream.set_write_timeout(Some(WRITE_TIMEOUT));
     downstream.set_total_drain_timeout(Some(DRAIN_TIMEOUT));
-    downstream.set_pipelining_enabled(true);
+    downstream.set_pipelining_enabled(!is_chunked);
+}
+
+/// A client of HTTP/1.0 waits for the end of the connection unless it says otherwise.
+fn may_be_kept(version: Version, headers: &HeaderMap) -> bool {
+    let asks = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"keep-alive");
+    version > Version::HTTP_10 || headers.get(CONNECTION).is_some_and(asks)
 }
 
 /// The client's request id, if it is fit to be echoed; else a new one.
@@ -87,22 +99,33 @@ fn size(header: &RequestHeader, max_header_bytes: usize) -> Result<(), GatewayEr
 fn framing(headers: &HeaderMap, raw: Option<&[u8]>) -> Result<(), GatewayError> {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     let coding = codings.next();
-    if coding.is_some() && headers.contains_key(CONTENT_LENGTH) {
+    // Pingora takes the length out of such a header, so the bytes that came are looked at as well.
+    let has_length =
+        || headers.contains_key(CONTENT_LENGTH) || raw.is_some_and(has_raw_content_length);
+    if coding.is_some() && has_length() {
         return Err(bad("Content-Length and Transfer-Encoding must not be combined"));
     }
     let is_chunked = coding.is_none_or(|value| value.as_bytes().eq_ignore_ascii_case(b"chunked"));
     if !is_chunked || codings.next().is_some() {
         return Err(bad("the only transfer coding accepted is a single 'chunked'"));
     }
-    let bare_line_feed = raw.is_some_and(|raw| {
-        memchr::memchr_iter(b'\n', raw).any(|at| {
-            at.checked_sub(1).and_then(|before| raw.get(before)).is_none_or(|byte| *byte != b'\r')
-        })
-    });
-    if bare_line_feed {
+    if raw.is_some_and(has_bare_line_feed) {
         return Err(bad("header lines must end with CR LF"));
     }
     Ok(())
+}
+
+fn has_raw_content_length(raw: &[u8]) -> bool {
+    raw.split(|byte| *byte == b'\n').any(|line| {
+        line.split_at_checked(CONTENT_LENGTH.as_str().len())
+            .is_some_and(|(name, _)| name.eq_ignore_ascii_case(CONTENT_LENGTH.as_str().as_bytes()))
+    })
+}
+
+fn has_bare_line_feed(raw: &[u8]) -> bool {
+    memchr::memchr_iter(b'\n', raw).any(|at| {
+        at.checked_sub(1).and_then(|before| raw.get(before)).is_none_or(|byte| *byte != b'\r')
+    })
 }
 
 fn host(header: &RequestHeader) -> Result<(), GatewayError> {
@@ -136,6 +159,15 @@ fn expectation(headers: &HeaderMap) -> Result<(), GatewayError> {
 /// Whether the client asks to upgrade the connection, which only a raw WebSocket call may.
 pub fn asks_for_upgrade(headers: &HeaderMap) -> bool {
     headers.contains_key(UPGRADE)
+}
+
+/// Whether the upgrade is one to WebSocket and nothing else: behind any other protocol, requests
+/// would reach the provider that nobody looked at.
+pub fn is_websocket(header: &RequestHeader) -> bool {
+    let mut protocols = header.headers.get_all(UPGRADE).iter();
+    let is_first =
+        protocols.next().is_some_and(|name| name.as_bytes().eq_ignore_ascii_case(b"websocket"));
+    is_first && protocols.next().is_none() && header.method == Method::GET
 }
 
 fn bad(text: &'static str) -> GatewayError {

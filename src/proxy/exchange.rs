@@ -4,7 +4,8 @@
 //! request anew for its candidate, so that a fallback may speak another format.
 
 use super::admit::Admitted;
-use super::dispatch::{self, Outgoing, UpstreamAnswer};
+use super::detach;
+use super::dispatch::{self, Connection, Outgoing, UpstreamAnswer};
 use super::downstream::Downstream;
 use super::failover::{self, Next, Tried};
 use super::keep_alive::KeepAlive;
@@ -18,13 +19,11 @@ use crate::formats::{self, AnswerLabel, ApiFormat, Framing, Target, embeddings, 
 use crate::json::Body;
 use crate::providers::{ProviderKey, UpstreamCall, classify, retry_after};
 use crate::routing::Candidate;
-use crate::usage::Outcome;
 use bytes::Bytes;
 use pingora::connectors::http::Connector;
 use pingora::http::ResponseHeader;
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// What is to be done with the body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,10 +50,8 @@ pub struct Exchange<'e> {
     dropped: Vec<Cow<'static, str>>,
     embeddings: Option<embeddings::Expected>,
     tool_names: ToolNames,
+    connection: Connection,
 }
-
-/// How long detached reading may go on.
-const MAX_DETACHED: Duration = Duration::from_mins(2);
 
 impl<'e> Exchange<'e> {
     /// An exchange for an admitted request.
@@ -72,6 +69,7 @@ impl<'e> Exchange<'e> {
             dropped: Vec::new(),
             embeddings: None,
             tool_names: ToolNames::default(),
+            connection: Connection::Kept,
         }
     }
 
@@ -96,10 +94,14 @@ impl<'e> Exchange<'e> {
                 cursor.keys.push(index);
                 key
             });
+            self.connection =
+                if cursor.replaced_stale { Connection::New } else { Connection::Kept };
             let attempt = self.attempt((candidate, key), (client, guard), &mut keep_alive);
-            let Err(broken) = attempt.await else { return Ok(()) };
+            let Err(mut broken) = attempt.await else { return Ok(()) };
+            broken.error = candidate.provider.keys.masked(broken.error);
             self.count_failed_attempt(candidate, &broken.error);
-            match failover::decide(&broken.error, self.tried(&cursor, candidate, &broken)) {
+            match failover::decide(&broken.error, self.tried(&cursor, candidate, (&broken, client)))
+            {
                 Next::SameEndpoint => {
                     cursor.replaced_stale = true;
                     cursor.keys.pop();
@@ -114,7 +116,12 @@ impl<'e> Exchange<'e> {
         }
     }
 
-    fn tried(&self, cursor: &Cursor, candidate: &Candidate, broken: &Broken) -> Tried {
+    fn tried(
+        &self,
+        cursor: &Cursor,
+        candidate: &Candidate,
+        (broken, client): (&Broken, &Downstream<'_>),
+    ) -> Tried {
         let keys = &candidate.provider.keys;
         Tried {
             attempts: cursor.attempts,
@@ -122,7 +129,7 @@ impl<'e> Exchange<'e> {
             replaced_stale: cursor.replaced_stale,
             other_key: keys.next(&candidate.upstream_model, &cursor.keys).is_some(),
             other_endpoint: cursor.candidate + 1 < self.admitted.plan.candidates.len(),
-            relayed: broken.relayed,
+            relayed: broken.relayed || client.departure().is_some(),
         }
     }
 
@@ -195,7 +202,13 @@ impl<'e> Exchange<'e> {
                 sent = &mut sending => {
                     return sent.unwrap_or_else(|_| Err(timed_out("the provider did not answer in time")));
                 }
-                gone = client.gone() => return Err(gone),
+                gone = client.gone() => {
+                    let Some(_permit) = detach::permit(self.services, outgoing.provider) else {
+                        return Err(gone);
+                    };
+                    // What the provider bills all the same is read, and recorded as cancelled.
+                    return sending.await.ok().and_then(Result::ok).ok_or(gone);
+                }
                 () = sleep => {
                     if !client.is_committed() {
                         client.write_header(self.stream_header()?).await?;
@@ -259,6 +272,7 @@ impl<'e> Exchange<'e> {
             headers: provider.vendor.headers(&self.admitted.client_headers),
             body_len: body.len,
             body: body.pieces,
+            connection: self.connection,
         })
     }
 
@@ -344,6 +358,11 @@ impl<'e> Exchange<'e> {
         (!names.is_empty()).then(|| names.join(","))
     }
 
+    /// What lives as long as the process.
+    pub fn services(&self) -> &Arc<Services> {
+        self.services
+    }
+
     /// The connector of the gateway.
     pub fn connector(&self) -> &Connector {
         &self.services.connector
@@ -415,49 +434,6 @@ impl<'e> Exchange<'e> {
         }
         Ok(header)
     }
-
-    /// The caller left in mid-stream. A provider that stops when its connection closes is cut off
-    /// at once; from another one the rest is read, within bounds, to learn what it will bill.
-    pub async fn client_left(
-        &self,
-        candidate: &Candidate,
-        (upstream, translator): (UpstreamAnswer, Translator),
-        guard: &mut UsageGuard,
-    ) {
-        let permit = if candidate.provider.honours_cancel {
-            None
-        } else {
-            Arc::clone(&self.services.detached).try_acquire_owned().ok()
-        };
-        let Some(permit) = permit else {
-            upstream.abandon().await;
-            return guard.settle(Outcome::Cancelled, Kind::ClientClosed.status(), None);
-        };
-        let record = guard.detach();
-        self.services.spawn_detached(async move {
-            read_to_end((upstream, translator), record).await;
-            drop(permit);
-        });
-    }
-}
-
-/// Reads what the caller no longer waits for, and settles with the provider's own counts.
-async fn read_to_end(
-    (mut upstream, mut translator): (UpstreamAnswer, Translator),
-    mut guard: UsageGuard,
-) {
-    let reading = async {
-        while let Ok(Some(chunk)) = upstream.read().await {
-            if translator.push(chunk).is_err() || translator.observed().ended {
-                break;
-            }
-        }
-    };
-    // Past the deadline the counts so far have to do.
-    let _finished = tokio::time::timeout(MAX_DETACHED, reading).await;
-    guard.observe(translator.observed());
-    guard.settle(Outcome::Cancelled, Kind::ClientClosed.status(), None);
-    upstream.abandon().await;
 }
 
 /// Where the loop stands.

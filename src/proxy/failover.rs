@@ -29,7 +29,7 @@ pub struct Tried {
     pub other_key: bool,
     /// Whether the plan has another candidate.
     pub other_endpoint: bool,
-    /// Whether the caller got a byte of an answer.
+    /// Whether the caller got a byte of an answer, or does not want one any more.
     pub relayed: bool,
 }
 

@@ -13,6 +13,7 @@
 
 pub mod admit;
 pub mod context;
+pub mod detach;
 pub mod dispatch;
 pub mod downstream;
 pub mod entry;
@@ -91,6 +92,16 @@ impl ProxyHttp for Gateway {
     /// No module of Pingora touches a body: what passes is measured byte by byte.
     fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
 
+    /// What is left here tells the listener that the next request comes on a kept connection.
+    fn persist_connection_context(
+        &self,
+        _session: &Session,
+        _context: &RequestContext,
+    ) -> Option<Box<dyn Any + Send + Sync>> {
+        Some(Box::new(Arc::new(HeaderSeen::default())))
+    }
+
+    /// Called with what the listener left, once the header was read.
     fn on_connection_reuse(
         &self,
         _session: &mut Session,
@@ -107,7 +118,7 @@ impl ProxyHttp for Gateway {
         session: &mut Session,
         context: &mut RequestContext,
     ) -> Result<()> {
-        entry::set_limits(session, self.services.is_draining());
+        entry::set_limits(session, self.services.closes_connections());
         context.request_id = entry::request_id(&session.req_header().headers);
         context.in_flight = Some(InFlight::enter(&self.services.metrics.requests_in_flight));
         Ok(())
@@ -165,15 +176,33 @@ impl ProxyHttp for Gateway {
         Ok(None)
     }
 
+    /// A kept connection that the provider closed meanwhile carried nothing, so that the request
+    /// may go out again whatever its method, if all of it is still at hand.
+    fn error_while_proxy(
+        &self,
+        _peer: &HttpPeer,
+        session: &mut Session,
+        mut error: BError,
+        _context: &mut RequestContext,
+        client_reused: bool,
+    ) -> BError {
+        if session.as_ref().retry_buffer_truncated() {
+            error.set_retry(false);
+        } else {
+            error.retry.decide_reuse(client_reused);
+        }
+        error
+    }
+
     async fn fail_to_proxy(
         &self,
         session: &mut Session,
         error: &Error,
         context: &mut RequestContext,
     ) -> FailToProxy {
-        let gateway_error = raw_failure(error);
+        let gateway_error = raw_failure(error).with_detail(error.etype().as_str());
         context.access.error = Some(gateway_error.kind);
-        context.access.error_detail = Some(error.etype().as_str().to_owned());
+        context.access.error_detail.clone_from(&gateway_error.detail);
         let committed = session.response_written().is_some();
         if !committed && gateway_error.kind != Kind::ClientClosed {
             serve::reject(session, context, &gateway_error).await;

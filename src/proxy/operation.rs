@@ -5,7 +5,8 @@
 
 use crate::formats::ApiFormat;
 use crate::providers::UpstreamCall;
-use http::Method;
+use http::{HeaderMap, Method};
+use std::borrow::Cow;
 
 /// Longest request target, in bytes.
 pub const MAX_TARGET_BYTES: usize = 8 * 1024;
@@ -119,8 +120,27 @@ const FIXED: &[Fixed] = &[
     fixed("GET", "/generation", Operation::Generation),
 ];
 
+/// Paths that are followed by the name of a model.
+const MODEL_PATHS: &[&str] = &["/v1/models/", "/api/v1/models/", "/v1beta/models/"];
+
+/// What can be asked of a model in Gemini's API.
+const GEMINI_VERBS: &[&str] = &["generateContent", "streamGenerateContent", "countTokens"];
+
 /// First segments that are never a provider.
 const RESERVED: &[&str] = &["v1", "v1beta", "api", "healthz", "metrics", "readyz", "admin"];
+
+/// The path that says what is meant. Google's SDKs call the stable `/v1/models…` by default, which
+/// is OpenAI's list of models too: the verb in the path or Google's own credential tells them apart.
+pub fn plain_path<'p>(method: &Method, path: &'p str, headers: &HeaderMap) -> Cow<'p, str> {
+    let Some(rest) = path.strip_prefix("/v1/models") else { return Cow::Borrowed(path) };
+    let verb = rest.rsplit_once(':').map(|(_, verb)| verb);
+    let calls = method == Method::POST && verb.is_some_and(|verb| GEMINI_VERBS.contains(&verb));
+    if calls || headers.contains_key("x-goog-api-key") {
+        Cow::Owned(format!("/v1beta/models{rest}"))
+    } else {
+        Cow::Borrowed(path)
+    }
+}
 
 impl Operation {
     /// The operation of a request. `query_alt` is the value of the query parameter `alt`.
@@ -206,15 +226,20 @@ fn raw(path: &str) -> Result<Operation, RouteMiss> {
 
 /// Whether a path means the same to every server: no dot segments, no empty segments, no
 /// backslash, no control bytes, no escape that hides one of these or a slash of another level.
+/// Only the name of a model may hold an encoded slash; SDKs write `/v1/models/openai%2Fgpt-5`.
 fn is_plain(path: &str) -> bool {
+    if path == "/" {
+        return true;
+    }
     let Some(inner) = path.strip_prefix('/') else { return false };
     let inner = inner.strip_suffix('/').unwrap_or(inner);
-    inner.split('/').all(is_plain_segment)
+    let model = MODEL_PATHS.iter().find_map(|prefix| path.strip_prefix(prefix));
+    inner.split('/').all(|segment| is_plain_segment(segment, model == Some(segment)))
 }
 
-fn is_plain_segment(segment: &str) -> bool {
+fn is_plain_segment(segment: &str, names_model: bool) -> bool {
     let Some(decoded) = decode_once(segment) else { return false };
-    let hidden_slash = decoded.contains(&b'/') && !segment.contains(':');
+    let hidden_slash = decoded.contains(&b'/') && !segment.contains(':') && !names_model;
     !matches!(decoded.as_slice(), b"" | b"." | b"..")
         && !hidden_slash
         && !decoded.iter().any(|byte| byte.is_ascii_control() || *byte == b'\\')
@@ -245,9 +270,9 @@ fn decode_segment(segment: &str) -> Result<String, RouteMiss> {
         .ok_or(RouteMiss::Ambiguous)
 }
 
-/// One request per route, for the tests that walk every route.
-#[cfg(test)]
-pub(crate) fn samples() -> Vec<(&'static str, String)> {
+/// Method and path of one request per route but the health check: what the documentation lists and
+/// what tests walk.
+pub fn samples() -> Vec<(&'static str, String)> {
     let mut samples: Vec<(&'static str, String)> = Vec::new();
     for route in FIXED {
         for prefix in ["/v1", "/api/v1"] {

@@ -224,11 +224,17 @@ fn is_withheld(name: &str) -> bool {
 /// A redirect is only shown if it stays at the provider.
 fn leads_to(headers: &HeaderMap, provider: &Provider) -> bool {
     let Some(location) = headers.get(LOCATION) else { return true };
-    let Some(uri) = location.to_str().ok().and_then(|text| text.parse::<Uri>().ok()) else {
+    let Ok(text) = location.to_str() else { return false };
+    if text.starts_with("//") || text.contains('\\') {
         return false;
-    };
-    uri.authority()
-        .is_none_or(|authority| authority.as_str().as_bytes() == provider.authority.as_bytes())
+    }
+    let before_path = text.split(['/', '?', '#']).next().unwrap_or_default();
+    if !before_path.contains(':') {
+        return true;
+    }
+    let uri = text.parse::<Uri>().ok();
+    let authority = uri.as_ref().and_then(Uri::authority);
+    authority.is_some_and(|found| found.as_str().as_bytes() == provider.authority.as_bytes())
 }
 
 #[cfg(test)]

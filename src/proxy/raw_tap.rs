@@ -131,36 +131,8 @@ impl RawTap {
             self.buffer.extend_from_slice(&chunk);
         }
         if end_of_stream || self.buffer.len() > MAX_MASKED_BYTES {
-            for secret in keys.secrets() {
-                mask_all(&mut self.buffer, secret);
-            }
+            keys.mask(&mut self.buffer);
             *body = Some(self.buffer.split().freeze());
         }
-    }
-}
-
-fn mask_all(buffer: &mut [u8], secret: &[u8]) {
-    if secret.is_empty() {
-        return;
-    }
-    let found: Vec<usize> = memchr::memmem::find_iter(buffer, secret).collect();
-    for start in found {
-        let end = start.saturating_add(secret.len());
-        if let Some(part) = buffer.get_mut(start..end) {
-            part.fill(b'*');
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_is_masked_wherever_it_stands() {
-        let mut buffer = *b"abc sk-1 sk-1x";
-        mask_all(&mut buffer, b"sk-1");
-        assert_eq!(&buffer, b"abc **** ****x");
-        mask_all(&mut buffer, b"");
     }
 }

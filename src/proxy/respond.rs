@@ -4,6 +4,7 @@
 //! answered by another endpoint; after that nothing is taken back, and a failure becomes an error
 //! event in the caller's format. The record is settled before the last byte goes out.
 
+use super::detach;
 use super::dispatch::UpstreamAnswer;
 use super::downstream::{Downstream, End};
 use super::exchange::{Exchange, Job};
@@ -46,20 +47,21 @@ pub async fn whole(
     guard: &mut UsageGuard,
     (candidate, mut upstream): (&Candidate, UpstreamAnswer),
 ) -> Result<(), Broken> {
-    let total = candidate.provider.timeouts.total;
-    let body = tokio::select! {
-        biased;
-        read = tokio::time::timeout(total, upstream.read_all(MAX_ANSWER_BYTES)) => {
-            read.unwrap_or_else(|_| Err(timed_out("the answer took too long")))?
-        }
-        gone = client.gone() => {
+    let (body, gone) = match read_whole(exchange, client, (candidate, &mut upstream)).await {
+        Ok(read) => read,
+        Err(error) => {
             upstream.abandon().await;
-            return Err(gone.into());
+            return Err(error.into());
         }
     };
     let relayed = relay(exchange, candidate, body)?;
     guard.observe(&relayed.observed);
     guard.note_first_token();
+    if let Some(gone) = gone {
+        guard.settle(Outcome::Cancelled, gone.kind.status(), Some(gone.kind));
+        upstream.release(exchange.connector()).await;
+        return Err(gone.into());
+    }
     guard.settle(Outcome::Complete, 200, None);
     let header = exchange.whole_header(relayed.body.len())?;
     let written = async {
@@ -69,6 +71,29 @@ pub async fn whole(
     .await;
     upstream.release(exchange.connector()).await;
     written.map_err(|error| Broken { error, relayed: true })
+}
+
+/// Reads a whole answer. If the caller leaves meanwhile, it is read on only where the provider
+/// bills it all the same; the error then says so besides the body.
+async fn read_whole(
+    exchange: &Exchange<'_>,
+    client: &mut Downstream<'_>,
+    (candidate, upstream): (&Candidate, &mut UpstreamAnswer),
+) -> Result<(Bytes, Option<GatewayError>), GatewayError> {
+    let limits = candidate.provider.timeouts;
+    let read = upstream.read_all(MAX_ANSWER_BYTES, limits.idle);
+    let mut reading = std::pin::pin!(tokio::time::timeout(limits.total, read));
+    let late = |_| Err(timed_out("the answer took too long"));
+    tokio::select! {
+        biased;
+        read = &mut reading => Ok((read.unwrap_or_else(late)?, client.departure())),
+        gone = client.gone() => {
+            let Some(_permit) = detach::permit(exchange.services(), &candidate.provider) else {
+                return Err(gone);
+            };
+            Ok((reading.await.unwrap_or_else(late)?, Some(gone)))
+        }
+    }
 }
 
 fn relay(
@@ -121,7 +146,10 @@ pub async fn stream(
         relayed: false,
         clock: StreamClock::start(candidate.provider.timeouts),
     };
-    let ended = relay.pump(keep_alive).await;
+    let ended = match relay.client.departure() {
+        Some(gone) => Err(gone),
+        None => relay.pump(keep_alive).await,
+    };
     let Relay { guard, upstream, translator, client, relayed, .. } = relay;
     guard.observe(translator.observed());
     match ended {
@@ -130,11 +158,13 @@ pub async fn stream(
             Ok(())
         }
         Err(error) if error.kind == Kind::ClientClosed => {
-            exchange.client_left(candidate, (upstream, translator), guard).await;
+            detach::client_left(exchange.services(), candidate, (upstream, translator), guard)
+                .await;
             Err(Broken { error, relayed })
         }
         Err(error) => {
             upstream.abandon().await;
+            let error = candidate.provider.keys.masked(error);
             if relayed {
                 finish_in_band(exchange, (client, translator, guard), &error).await;
             }
@@ -199,12 +229,15 @@ impl Relay<'_, '_, '_> {
         keep_alive: &mut KeepAlive,
     ) -> Result<(), GatewayError> {
         self.clock.note_chunk();
+        self.clock.check_total()?;
         let pushed = self.translator.push(chunk);
         let output = match pushed {
             Ok(output) => output,
             Err(fault_found) => {
                 let before = self.translator.take_output();
-                self.release(before).await?;
+                if self.relayed || self.translator.observed().saw_content {
+                    self.release(before).await?;
+                }
                 return Err(fault(fault_found));
             }
         };
@@ -344,12 +377,16 @@ impl StreamClock {
         wake
     }
 
-    fn check(&self) -> Result<(), GatewayError> {
-        let now = Instant::now();
-        if now >= self.total_ends() {
+    fn check_total(&self) -> Result<(), GatewayError> {
+        if Instant::now() >= self.total_ends() {
             return Err(timed_out("the answer took too long"));
         }
-        if now >= self.silence_ends() {
+        Ok(())
+    }
+
+    fn check(&self) -> Result<(), GatewayError> {
+        self.check_total()?;
+        if Instant::now() >= self.silence_ends() {
             let text = if self.saw_content {
                 "the provider stopped sending"
             } else {

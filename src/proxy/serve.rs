@@ -7,7 +7,7 @@ use super::downstream::{Downstream, End};
 use super::entry;
 use super::exchange::Exchange;
 use super::local;
-use super::operation::{Operation, RouteMiss, Surface};
+use super::operation::{Operation, RouteMiss, Surface, plain_path};
 use super::raw::RawCall;
 use super::reject::{self, Reply};
 use super::settle::{Opening, UsageGuard};
@@ -36,7 +36,8 @@ pub(super) async fn serve(
 ) -> bool {
     let snapshot = services.snapshot.load_full();
     context.snapshot = Some(Arc::clone(&snapshot));
-    context.surface = Surface::of(session.req_header().uri.path());
+    let header = session.req_header();
+    context.surface = Surface::of(&plain_path(&header.method, header.uri.path(), &header.headers));
     let asked = match ask(session, &snapshot) {
         Ok(asked) => asked,
         Err(refused) => {
@@ -77,9 +78,10 @@ fn ask(session: &mut Session, snapshot: &Snapshot) -> Result<Asked, Box<Refused>
         .map_err(Refused::closing)?;
     let query = header.uri.query();
     let alt = query.and_then(|query| query.split('&').find_map(|pair| pair.strip_prefix("alt=")));
-    let operation = Operation::of(&header.method, header.uri.path(), alt).map_err(no_such_route)?;
+    let path = plain_path(&header.method, header.uri.path(), &header.headers);
+    let operation = Operation::of(&header.method, &path, alt).map_err(no_such_route)?;
     let is_raw = matches!(operation, Operation::Raw { .. });
-    if entry::asks_for_upgrade(&header.headers) && !is_raw {
+    if entry::asks_for_upgrade(&header.headers) && !(is_raw && entry::is_websocket(header)) {
         let text = "the connection cannot be upgraded on this route";
         return Err(Refused::closing(GatewayError::client(Kind::InvalidRequest, text)));
     }
@@ -144,6 +146,9 @@ async fn infer(
         return match raw_call((snapshot, key), provider, target, guard) {
             Ok(raw) => {
                 context.raw = Some(raw);
+                if let Err(gone) = Downstream::new(session).answer_expectation().await {
+                    tracing::debug!(error = %gone, "the client left before it sent its body");
+                }
                 false
             }
             Err(error) => {

@@ -199,9 +199,10 @@ impl UsageGuard {
         if self.record.outcome == Outcome::Complete && self.record.cost_pico_usd == PicoUsd::ZERO {
             metrics.zero_cost_requests.inc();
         }
-        if let Some(first_token_ms) = self.record.first_token_ms {
+        // A whole answer has no first token: its latency would drown those of the streams.
+        if let Some(first_token_ms) = self.record.first_token_ms.filter(|_| self.record.streamed) {
             metrics.observe_first_token(first_token_ms);
-            if self.record.streamed && self.record.outcome == Outcome::Complete {
+            if self.record.outcome == Outcome::Complete {
                 let generating = self.record.latency_ms.saturating_sub(first_token_ms);
                 let tokens = usage.completion.unwrap_or(0);
                 metrics.observe_output_tokens(tokens, Duration::from_millis(generating));

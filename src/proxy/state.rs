@@ -67,6 +67,8 @@ pub struct Services {
     pub clock: Clock,
     /// Set while the process waits for running requests before it ends.
     pub draining: AtomicBool,
+    /// Set while another process takes the listeners over and both accept connections.
+    pub handing_over: AtomicBool,
     /// Bounds the streams that are read to their end after the client left.
     pub detached: Arc<Semaphore>,
 }
@@ -84,6 +86,11 @@ impl Services {
     /// Whether the process is about to end and takes no new connections.
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Acquire)
+    }
+
+    /// Whether connections are closed after the request they carry.
+    pub fn closes_connections(&self) -> bool {
+        self.handing_over.load(Ordering::Acquire) || self.is_draining()
     }
 
     /// Runs a task that outlives its request; the caller holds a permit of `detached`.

@@ -130,8 +130,7 @@ impl RoutingTable {
     }
 
     fn resolve(&self, name: &str, home: Option<ApiFormat>) -> Result<Vec<Candidate>, RouteError> {
-        let legal = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
-        if name.is_empty() || name.len() > MAX_MODEL_NAME_BYTES || !name.bytes().all(legal) {
+        if !is_legal(name) {
             return Err(RouteError::BadName);
         }
         let Some(targets) = self.aliases.get(name) else {
@@ -195,6 +194,15 @@ impl RoutingTable {
     }
 }
 
+/// Names become parts of paths and headers: no dot segments, nothing that needs escaping in JSON.
+fn is_legal(name: &str) -> bool {
+    let legal = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
+    !name.is_empty()
+        && name.len() <= MAX_MODEL_NAME_BYTES
+        && name.bytes().all(legal)
+        && !name.split('/').any(|part| matches!(part, "." | ".."))
+}
+
 fn non_empty(candidates: Vec<Candidate>) -> Option<Vec<Candidate>> {
     (!candidates.is_empty()).then_some(candidates)
 }
@@ -210,3 +218,7 @@ fn add_new(candidates: &mut Vec<Candidate>, found: Vec<Candidate>) {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "table/tests.rs"]
+mod tests;

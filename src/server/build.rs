@@ -153,7 +153,8 @@ fn timeouts(config: config::Timeouts) -> Timeouts {
 
 fn upstream_options(slug: &str, config: &ProviderConfig) -> Result<UpstreamOptions, BuildError> {
     let base = &config.base_url;
-    let ca = config.ca_file.as_deref().map(|path| authority(slug, path)).transpose()?;
+    let pem = config.ca_file.as_deref().map(|path| authority_file(slug, path)).transpose()?;
+    let ca = pem.as_deref().map(|pem| authority(slug, pem)).transpose()?;
     let is_loopback_name = base.host().eq_ignore_ascii_case("localhost");
     Ok(UpstreamOptions {
         host: base.host().to_owned(),
@@ -167,28 +168,36 @@ fn upstream_options(slug: &str, config: &ProviderConfig) -> Result<UpstreamOptio
         ca,
         connect_timeout: Duration::from_millis(config.timeouts.connect_ms),
         allow_private: config.private_network || is_loopback_name,
-        group_key: group_key(slug, config),
+        group_key: group_key(slug, config.http2, pem.as_deref()),
     })
 }
 
 /// Connections are shared by providers only if they are the same in every respect that matters.
-fn group_key(slug: &str, config: &ProviderConfig) -> u64 {
+/// The authority counts by its content: what was connected under a former one is not used again.
+fn group_key(slug: &str, http2: config::Http2, authority: Option<&[u8]>) -> u64 {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
     slug.hash(&mut hasher);
-    config.ca_file.hash(&mut hasher);
-    format!("{:?}", config.http2).hash(&mut hasher);
+    authority.hash(&mut hasher);
+    format!("{http2:?}").hash(&mut hasher);
     hasher.finish()
 }
 
-/// Reads the certificates of an operator's own authority. They are parsed with rustls first:
-/// Pingora's parser panics on what it cannot read.
-fn authority(slug: &str, path: &Path) -> Result<Arc<CaType>, BuildError> {
+fn authority_file(slug: &str, path: &Path) -> Result<Vec<u8>, BuildError> {
+    let bad = |error: std::io::Error| BuildError::Authority {
+        provider: slug.to_owned(),
+        reason: format!("{}: {error}", path.display()),
+    };
+    std::fs::read(path).map_err(bad)
+}
+
+/// The certificates of an operator's own authority. They are parsed with rustls first: Pingora's
+/// parser panics on what it cannot read.
+fn authority(slug: &str, pem: &[u8]) -> Result<Arc<CaType>, BuildError> {
     let bad = |reason: String| BuildError::Authority { provider: slug.to_owned(), reason };
-    let pem = std::fs::read(path).map_err(|error| bad(error.to_string()))?;
     let mut roots = rustls::RootCertStore::empty();
     let mut authorities = Vec::new();
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
+    for certificate in CertificateDer::pem_slice_iter(pem) {
         let certificate = certificate.map_err(|error| bad(error.to_string()))?;
         roots.add(certificate.clone()).map_err(|error| bad(error.to_string()))?;
         authorities.push(WrappedX509::new(certificate.to_vec(), parse_x509));

@@ -1,8 +1,8 @@
 //! The data plane's listeners: connections are counted, and a request's header must be complete
 //! in time.
 //!
-//! Pingora limits each read of a header, not their sum, and waits for the first bytes of a
-//! cleartext HTTP/2 connection without any limit; both are bounded here, around its own app.
+//! Pingora limits each read of a header, not their sum, and waits for the preface and the first
+//! request of an HTTP/2 connection without any limit; both are bounded here, around its own app.
 
 use crate::proxy::{Gateway, HeaderSeen};
 use async_trait::async_trait;
@@ -14,11 +14,10 @@ use pingora::protocols::http::v2::server::H2Options;
 use pingora::proxy::HttpProxy;
 use pingora::server::ShutdownWatch;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
-/// Bytes of HTTP/2's connection preface.
-const H2_PREFACE_BYTES: usize = 24;
 /// Idle time of a kept HTTP/1 connection, during which no header is awaited.
 const KEPT_IDLE: Duration = Duration::from_mins(1);
 /// Idle time of an HTTP/2 connection.
@@ -26,19 +25,41 @@ const H2_IDLE: Duration = Duration::from_mins(1);
 /// Requests served on one HTTP/1 connection.
 const MAX_REQUESTS_PER_CONNECTION: u32 = 10_000;
 
+/// Time in which connections accepted just before a shutdown may still send their request.
+const LAST_REQUESTS: Duration = Duration::from_millis(200);
+
+/// Connections of clients: how many are open, and how many may be.
+#[derive(Debug)]
+pub struct Connections {
+    free: Semaphore,
+    limit: usize,
+}
+
+impl Connections {
+    /// None open, at most `limit`.
+    pub fn new(limit: usize) -> Self {
+        let limit = limit.min(Semaphore::MAX_PERMITS);
+        Self { free: Semaphore::new(limit), limit }
+    }
+
+    /// How many are open.
+    pub fn open(&self) -> usize {
+        self.limit.saturating_sub(self.free.available_permits())
+    }
+}
+
 /// The listener's side of the gateway: one per process.
 pub struct Edge {
-    http: Arc<TimedHttp>,
-    connections: Semaphore,
+    proxy: Arc<HttpProxy<Gateway>>,
+    connections: Arc<Connections>,
     header_timeout: Duration,
-    h2c: bool,
 }
 
 /// Limits of the listeners.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct EdgeLimits {
     /// Connections open at once.
-    pub max_connections: usize,
+    pub connections: Arc<Connections>,
     /// Time for a whole request header.
     pub header_timeout: Duration,
     /// Whether cleartext HTTP/2 is spoken.
@@ -54,12 +75,10 @@ impl Edge {
         options.h2_idle_timeout = Some(H2_IDLE);
         proxy.server_options = Some(options);
         proxy.h2_options = Some(h2_options());
-        let http = TimedHttp { proxy: Arc::new(proxy), header_timeout: limits.header_timeout };
         Self {
-            http: Arc::new(http),
-            connections: Semaphore::new(limits.max_connections),
+            proxy: Arc::new(proxy),
+            connections: limits.connections,
             header_timeout: limits.header_timeout,
-            h2c: limits.h2c,
         }
     }
 }
@@ -80,29 +99,39 @@ fn h2_options() -> H2Options {
 impl ServerApp for Edge {
     async fn process_new(
         self: &Arc<Self>,
-        mut stream: Stream,
+        stream: Stream,
         shutdown: &ShutdownWatch,
     ) -> Option<Stream> {
         // A connection beyond the limit waits as long as a header may take, then it is closed.
-        let waiting = tokio::time::timeout(self.header_timeout, self.connections.acquire());
-        let _counted = waiting.await.ok()?.ok()?;
-        if self.h2c && stream.get_ssl_digest().is_none() {
-            let mut preface = [0; H2_PREFACE_BYTES];
-            let peek = stream.try_peek(&mut preface);
-            tokio::time::timeout(self.header_timeout, peek).await.ok()?.ok()?;
+        let free = self.connections.free.acquire();
+        let _counted = tokio::time::timeout(self.header_timeout, free).await.ok()?.ok()?;
+        let http = Arc::new(TimedHttp {
+            proxy: Arc::clone(&self.proxy),
+            header_timeout: self.header_timeout,
+            reached: AtomicBool::new(false),
+        });
+        let mut serving = http.process_new(stream, shutdown);
+        tokio::select! {
+            biased;
+            served = &mut serving => return served,
+            () = tokio::time::sleep(self.header_timeout) => {}
         }
-        self.http.process_new(stream, shutdown).await
+        if http.reached.load(Ordering::Acquire) { serving.await } else { None }
     }
 
     async fn cleanup(&self) {
-        self.http.http_cleanup().await;
+        tokio::time::sleep(LAST_REQUESTS).await;
+        self.proxy.http_cleanup().await;
     }
 }
 
-/// Pingora's proxy with a deadline for the whole header of each request.
+/// Pingora's proxy for one connection, with a deadline for the whole header of each request.
 struct TimedHttp {
     proxy: Arc<HttpProxy<Gateway>>,
     header_timeout: Duration,
+    /// Whether the connection got as far as a request: on HTTP/2 its header is read then, on
+    /// HTTP/1 it is about to be.
+    reached: AtomicBool,
 }
 
 #[async_trait]
@@ -112,6 +141,7 @@ impl HttpServerApp for TimedHttp {
         mut session: ServerSession,
         shutdown: &ShutdownWatch,
     ) -> Option<ReusedHttpStream> {
+        self.reached.store(true, Ordering::Release);
         if session.is_http2() {
             return self.proxy.process_new_http(session, shutdown).await;
         }

@@ -22,7 +22,7 @@ use crate::telemetry::Metrics;
 use crate::usage::{Journal, Recorder};
 use arc_swap::ArcSwap;
 use demo::{Demo, MockService};
-use listen::{Edge, EdgeLimits};
+use listen::{Connections, Edge, EdgeLimits};
 use pingora::apps::http_app::HttpServer;
 use pingora::connectors::ConnectorOptions;
 use pingora::connectors::http::Connector;
@@ -40,8 +40,12 @@ use tokio::sync::Semaphore;
 
 /// Connections to providers kept open while unused, per worker.
 const IDLE_UPSTREAM_CONNECTIONS: usize = 1024;
-/// Attempts of Pingora's own pump: raw calls are not repeated.
-const RAW_ATTEMPTS: usize = 1;
+/// Attempts of Pingora's own pump: a raw call is repeated once, over a connection that was kept
+/// open and turned out to be dead.
+const RAW_ATTEMPTS: usize = 2;
+
+/// Longest path a Unix socket can have.
+const MAX_SOCKET_PATH_BYTES: usize = 107;
 
 /// Why the gateway does not start.
 #[derive(Debug, thiserror::Error)]
@@ -60,7 +64,7 @@ pub enum StartError {
     Journal(String),
     /// A certificate cannot be used.
     #[error("[server.tls]: {0}")]
-    Tls(String),
+    Tls(tls::TlsError),
     /// An address is taken, or may not be used.
     #[error("cannot listen on {address}: {error}")]
     Listen {
@@ -95,8 +99,13 @@ pub fn serve(loaded: &Loaded, start: Start) -> Result<(), StartError> {
         check_addresses(&loaded.config)?;
     }
     let conf = server_conf(&loaded.config);
-    let services = services(loaded, &secrets, &conf)?;
+    if start.upgrade && conf.upgrade_sock.len() > MAX_SOCKET_PATH_BYTES {
+        let text = format!("{}: the path is too long for a socket", conf.upgrade_sock);
+        return Err(StartError::Internal(text));
+    }
     let certificate = certificate(&loaded.config, &secrets)?;
+    let services = services(loaded, &secrets, &conf)?;
+    let connections = Arc::new(Connections::new(loaded.config.server.max_connections));
     let reloader = Arc::new(reload::Reloader::new(
         start.path,
         start.demo.clone(),
@@ -105,8 +114,14 @@ pub fn serve(loaded: &Loaded, start: Start) -> Result<(), StartError> {
     ));
     let opt = Opt { upgrade: start.upgrade, ..Opt::default() };
     let mut server = Server::new_with_opt_and_conf(opt, conf);
+    if start.upgrade {
+        // Pingora ends the process when nothing comes, and says so to nobody.
+        tracing::info!("waiting for the listeners of the running process: send it SIGQUIT");
+    }
     server.bootstrap();
-    add_data_plane(&mut server, &services, (&loaded.config, certificate))?;
+    let phases = server.watch_execution_phase();
+    let edge = edge(&server, &services, (&loaded.config, Arc::clone(&connections)));
+    server.add_service(data_plane(edge, &loaded.config, certificate.as_ref())?);
     let admin =
         HttpServer::new_app(admin::Admin::new(Arc::clone(&services), Arc::clone(&reloader)));
     let mut admin = Service::new("admin".into(), admin);
@@ -115,7 +130,8 @@ pub fn serve(loaded: &Loaded, start: Start) -> Result<(), StartError> {
     server.add_service(background_service("reload", watch::ReloadWatch::new(reloader)));
     server
         .add_service(background_service("usage", recording::Recording::new(Arc::clone(&services))));
-    server.add_service(background_service("drain", drain::Drain::new(services)));
+    server
+        .add_service(background_service("drain", drain::Drain::new(services, connections, phases)));
     if let Some(demo) = &start.demo {
         server.add_service(background_service("demo", MockService::new(demo.address())));
     }
@@ -145,10 +161,22 @@ fn server_conf(config: &Config) -> ServerConf {
     }
 }
 
-/// One socket per gateway, so that two gateways on one machine do not upgrade each other.
+/// Beside the journal, whose folder is closed to others: who can connect gets the listeners.
 fn upgrade_socket(config: &Config) -> String {
     let port = config.admin.listen.port();
-    std::env::temp_dir().join(format!("arouter-upgrade-{port}.sock")).display().to_string()
+    config.store.journal_dir.join(format!("upgrade-{port}.sock")).display().to_string()
+}
+
+/// Whether a configuration that was loaded could also be served: its certificates, authorities
+/// and secrets are read, nothing is changed.
+pub fn check(loaded: &Loaded) -> Result<(), StartError> {
+    let (secrets, errors) = config::resolve_secrets(&loaded.config, &config::process_env);
+    if let Some(error) = errors.first() {
+        return Err(StartError::Secret(error.to_string()));
+    }
+    certificate(&loaded.config, &secrets)?;
+    build::snapshot(loaded, &secrets)?;
+    Ok(())
 }
 
 fn services(
@@ -186,6 +214,7 @@ fn services(
         metrics,
         clock,
         draining: AtomicBool::new(false),
+        handing_over: AtomicBool::new(false),
         detached: Arc::new(Semaphore::new(MAX_DETACHED_STREAMS)),
     }))
 }
@@ -195,44 +224,40 @@ fn certificate(
     secrets: &ResolvedSecrets,
 ) -> Result<Option<Arc<Certificate>>, StartError> {
     let Some(tls) = &config.server.tls else { return Ok(None) };
-    let chain = std::fs::read(&tls.cert.file)
-        .map_err(|error| StartError::Tls(format!("{}: {error}", tls.cert.file.display())))?;
-    let key = secrets
-        .tls_key
-        .as_ref()
-        .ok_or_else(|| StartError::Tls("the private key is missing".into()))?;
-    let certificate = Certificate::from_pem(&chain, key.expose().as_bytes())
-        .map_err(|error| StartError::Tls(error.to_string()))?;
+    let certificate = Certificate::read(tls, secrets).map_err(StartError::Tls)?;
     Ok(Some(Arc::new(certificate)))
 }
 
-fn add_data_plane(
-    server: &mut Server,
+fn edge(
+    server: &Server,
     services: &Arc<Services>,
-    (config, certificate): (&Config, Option<Arc<Certificate>>),
-) -> Result<(), StartError> {
+    (config, connections): (&Config, Arc<Connections>),
+) -> Edge {
     let gateway = Gateway::new(Arc::clone(services));
     let proxy = pingora::proxy::http_proxy(&server.configuration, gateway);
-    let limits = EdgeLimits {
-        max_connections: config.server.max_connections,
-        header_timeout: Duration::from_secs(config.server.header_timeout_s),
-        h2c: config.server.h2c,
-    };
-    let mut service = Service::new("gateway".into(), Edge::new(proxy, limits));
+    let header_timeout = Duration::from_secs(config.server.header_timeout_s);
+    Edge::new(proxy, EdgeLimits { connections, header_timeout, h2c: config.server.h2c })
+}
+
+fn data_plane(
+    edge: Edge,
+    config: &Config,
+    certificate: Option<&Arc<Certificate>>,
+) -> Result<Service<Edge>, StartError> {
+    let mut service = Service::new("gateway".into(), edge);
     for address in &config.server.listen {
-        match &certificate {
+        match certificate {
             None => service.add_tcp(&address.to_string()),
             Some(certificate) => {
                 let mut settings = TlsSettings::intermediate("", "")
-                    .map_err(|error| StartError::Tls(error.to_string()))?;
+                    .map_err(|error| StartError::Internal(error.to_string()))?;
                 settings.set_cert_resolver(Arc::clone(certificate) as _);
                 settings.enable_h2();
                 service.add_tls_with_settings(&address.to_string(), None, settings);
             }
         }
     }
-    server.add_service(service);
-    Ok(())
+    Ok(service)
 }
 
 /// The keys of the file that a request could use, for the start-up message.

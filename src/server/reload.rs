@@ -74,6 +74,13 @@ impl Reloader {
         self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Whether the files say something else than what is in force.
+    pub fn is_stale(&self) -> bool {
+        let Some(path) = self.path.as_deref() else { return false };
+        let hash = self.status().hash;
+        config::load(path, &config::process_env).map_or(true, |loaded| loaded.hash != hash)
+    }
+
     /// Files and folders whose changes matter.
     pub fn watched(&self) -> (Vec<PathBuf>, Vec<PathBuf>) {
         self.watched.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -103,7 +110,6 @@ impl Reloader {
         let snapshot = build::snapshot(&loaded, &secrets).map_err(|error| error.to_string())?;
         self.replace_certificate(&loaded.config, &secrets)?;
         self.services.snapshot.store(Arc::new(snapshot));
-        self.services.authenticator.forget_unknown();
         Ok(loaded)
     }
 
@@ -115,10 +121,7 @@ impl Reloader {
         let (Some(certificate), Some(tls)) = (&self.certificate, &config.server.tls) else {
             return Ok(());
         };
-        let chain = std::fs::read(&tls.cert.file)
-            .map_err(|error| format!("{}: {error}", tls.cert.file.display()))?;
-        let key = secrets.tls_key.as_ref().ok_or("the private key of [server.tls] is missing")?;
-        certificate.replace(&chain, key.expose().as_bytes()).map_err(|error| error.to_string())
+        certificate.replace(tls, secrets).map_err(|error| format!("[server.tls]: {error}"))
     }
 
     fn note_success(&self, loaded: &Loaded) {

@@ -2,27 +2,43 @@
 //!
 //! A certificate that cannot be read leaves the one in force.
 
+use crate::config::{ResolvedSecrets, TlsConfig};
 use arc_swap::ArcSwap;
-use rustls::ServerConfig;
+use rustls::InconsistentKeys;
 use rustls::crypto::ring::sign::any_supported_type;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Why a certificate cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
+    /// The file of the chain cannot be read.
+    #[error("certificate file {path}: {error}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
     /// The chain is not PEM, or empty.
-    #[error("the certificate file holds no certificate")]
-    NoCertificate,
+    #[error("certificate file {0} holds no certificate")]
+    NoCertificate(PathBuf),
+    /// The first certificate is not one.
+    #[error("certificate file {0} is damaged")]
+    BadCertificate(PathBuf),
+    /// There is no key.
+    #[error("the private key is missing")]
+    NoKey,
     /// The key is not PEM, or of an unknown kind.
     #[error("the private key cannot be read")]
     BadKey,
     /// Key and certificate do not belong together.
-    #[error("the private key does not fit the certificate")]
-    Mismatch,
+    #[error("the private key does not fit the certificate in {0}")]
+    Mismatch(PathBuf),
 }
 
 /// The certificate in force.
@@ -30,14 +46,14 @@ pub enum TlsError {
 pub struct Certificate(ArcSwap<CertifiedKey>);
 
 impl Certificate {
-    /// A certificate from PEM texts.
-    pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Self, TlsError> {
-        Ok(Self(ArcSwap::from_pointee(certified(chain, key)?)))
+    /// The certificate of a configuration.
+    pub fn read(tls: &TlsConfig, secrets: &ResolvedSecrets) -> Result<Self, TlsError> {
+        Ok(Self(ArcSwap::from_pointee(certified(tls, secrets)?)))
     }
 
-    /// Puts another certificate in force; the old one stays if this one is not usable.
-    pub fn replace(&self, chain: &[u8], key: &[u8]) -> Result<(), TlsError> {
-        self.0.store(Arc::new(certified(chain, key)?));
+    /// Reads it again; the old one stays in force if the new one is not usable.
+    pub fn replace(&self, tls: &TlsConfig, secrets: &ResolvedSecrets) -> Result<(), TlsError> {
+        self.0.store(Arc::new(certified(tls, secrets)?));
         Ok(())
     }
 }
@@ -48,27 +64,26 @@ impl ResolvesServerCert for Certificate {
     }
 }
 
-fn certified(chain: &[u8], key: &[u8]) -> Result<CertifiedKey, TlsError> {
-    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(chain)
+fn certified(tls: &TlsConfig, secrets: &ResolvedSecrets) -> Result<CertifiedKey, TlsError> {
+    let path = &tls.cert.file;
+    let pem =
+        std::fs::read(path).map_err(|error| TlsError::Unreadable { path: path.clone(), error })?;
+    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&pem)
         .collect::<Result<_, _>>()
-        .map_err(|_| TlsError::NoCertificate)?;
+        .map_err(|_| TlsError::NoCertificate(path.clone()))?;
     if chain.is_empty() {
-        return Err(TlsError::NoCertificate);
+        return Err(TlsError::NoCertificate(path.clone()));
     }
-    let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| TlsError::BadKey)?;
-    let key = any_supported_type(&key).map_err(|_| TlsError::BadKey)?;
-    let certified = CertifiedKey::new(chain, key);
+    let key = secrets.tls_key.as_ref().ok_or(TlsError::NoKey)?;
+    let key = PrivateKeyDer::from_pem_slice(key.expose().as_bytes());
+    let key = any_supported_type(&key.map_err(|_| TlsError::BadKey)?);
+    let certified = CertifiedKey::new(chain, key.map_err(|_| TlsError::BadKey)?);
     match certified.keys_match() {
-        Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {
-            Ok(certified)
+        Err(rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
+            Err(TlsError::Mismatch(path.clone()))
         }
-        Err(_) => Err(TlsError::Mismatch),
+        // Not every kind of key can tell which certificate it belongs to.
+        Ok(()) | Err(rustls::Error::InconsistentKeys(_)) => Ok(certified),
+        Err(_) => Err(TlsError::BadCertificate(path.clone())),
     }
-}
-
-/// Whether a chain and a key can be served, without serving them.
-pub fn check(chain: &[u8], key: &[u8]) -> Result<(), TlsError> {
-    let certificate = Arc::new(Certificate::from_pem(chain, key)?);
-    let _config = ServerConfig::builder().with_no_client_auth().with_cert_resolver(certificate);
-    Ok(())
 }

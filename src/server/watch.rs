@@ -26,7 +26,7 @@ pub struct ReloadWatch {
 }
 
 impl ReloadWatch {
-    /// A watch for this reloader.
+    /// A watch for this reloader; every change from now on counts.
     pub fn new(reloader: Arc<Reloader>) -> Self {
         Self { reloader }
     }
@@ -56,6 +56,10 @@ impl BackgroundService for ReloadWatch {
             }
         };
         let mut seen = fingerprint(&self.reloader);
+        // What changed since the file was read for the start came before the watch.
+        if self.reloader.is_stale() {
+            self.reloader.reload().await;
+        }
         loop {
             tokio::select! {
                 _ = shutdown.changed() => return,

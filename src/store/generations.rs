@@ -7,8 +7,10 @@
 use super::{Generation, Outcome, Store, StoreError, from_bigint, to_bigint};
 use crate::money::PicoUsd;
 use sqlx::any::AnyRow;
-use sqlx::{Any, Row, Transaction};
+use sqlx::query::Query;
+use sqlx::{Any, Database, Row, Transaction};
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -16,9 +18,20 @@ const INSERT: &str = "INSERT INTO generations (id, created_ms, key_hash, key_nam
      requested_model, model, provider, upstream_id, status, outcome, error, streamed, \
      finish_reason, native_finish_reason, prompt_tokens, completion_tokens, usage_json, \
      usage_estimated, cost_pico_usd, prompt_cost_pico_usd, completion_cost_pico_usd, \
-     price_version, latency_ms, first_token_ms, attempts, end_user, referer, app_title) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
-     $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29) ON CONFLICT (id) DO NOTHING";
+     price_version, latency_ms, first_token_ms, attempts, end_user, referer, app_title) VALUES ";
+const UNLESS_THERE: &str = " ON CONFLICT (id) DO NOTHING";
+/// One row of values. Without numbers, as SQLite looks numbered parameters up one by one.
+const ROW: &str = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
+     ?, ?)";
+
+/// Rows of one statement: most of what a row costs is the statement around it.
+const ROWS_AT_ONCE: usize = 32;
+static INSERT_ONE: LazyLock<String> = LazyLock::new(|| insert_sql(1));
+static INSERT_MANY: LazyLock<String> = LazyLock::new(|| insert_sql(ROWS_AT_ONCE));
+
+fn insert_sql(rows: usize) -> String {
+    format!("{INSERT}{}{UNLESS_THERE}", vec![ROW; rows].join(", "))
+}
 
 const ADD_TO_KEY: &str = "INSERT INTO key_usage (key_hash, day, requests, prompt_tokens, \
      completion_tokens, cost_whole_usd, cost_rest_pico_usd) VALUES ($1, $2, $3, $4, $5, $6, $7) \
@@ -92,6 +105,23 @@ impl Store {
         segment: &str,
         applied_bytes: u64,
     ) -> Result<u64, StoreError> {
+        if let Some(added) =
+            self.apply_in(ROWS_AT_ONCE, generations, (segment, applied_bytes)).await?
+        {
+            return Ok(added);
+        }
+        let added = self.apply_in(1, generations, (segment, applied_bytes)).await?;
+        added.ok_or(StoreError::Unreadable("how many rows were added"))
+    }
+
+    /// Does it in statements of up to `most_rows` rows; `None` if that does not tell which rows
+    /// were there already, and nothing was changed.
+    async fn apply_in(
+        &self,
+        most_rows: usize,
+        generations: &[Generation],
+        (segment, applied_bytes): (&str, u64),
+    ) -> Result<Option<u64>, StoreError> {
         let mut transaction = self.pool.begin().await?;
         sqlx::query(MARK_APPLIED)
             .bind(segment)
@@ -100,18 +130,30 @@ impl Store {
             .await?;
         let mut sums: BTreeMap<(&str, i64), Sums> = BTreeMap::new();
         let mut added = 0_u64;
-        for generation in generations {
-            if insert(&mut transaction, generation).await? {
-                let day = generation.created_ms.div_euclid(DAY_MS);
-                sums.entry((generation.key_hash.as_str(), day)).or_default().add(generation);
-                added = added.saturating_add(1);
+        for group in generations.chunks(most_rows) {
+            // There is a statement for full groups, and one for single rows.
+            let size = if group.len() == most_rows { most_rows } else { 1 };
+            for rows in group.chunks(size) {
+                match insert(&mut transaction, rows).await? {
+                    0 => continue,
+                    all if all == rows.len() => {}
+                    _ => {
+                        transaction.rollback().await?;
+                        return Ok(None);
+                    }
+                }
+                for row in rows {
+                    let day = row.created_ms.div_euclid(DAY_MS);
+                    sums.entry((row.key_hash.as_str(), day)).or_default().add(row);
+                    added = added.saturating_add(1);
+                }
             }
         }
         for ((key_hash, day), sums) in sums {
             sums.write(&mut transaction, key_hash, day).await?;
         }
         transaction.commit().await?;
-        Ok(added)
+        Ok(Some(added))
     }
 
     /// The request called `id`.
@@ -211,15 +253,27 @@ impl Sums {
     }
 }
 
-/// Adds one row; false if it is there already.
+/// Adds one row, or [`ROWS_AT_ONCE`], and returns how many were not there already.
 async fn insert(
     transaction: &mut Transaction<'_, Any>,
-    generation: &Generation,
-) -> Result<bool, StoreError> {
-    let g = generation;
+    rows: &[Generation],
+) -> Result<usize, StoreError> {
+    let sql = if rows.len() == 1 { &INSERT_ONE } else { &INSERT_MANY };
+    let mut query = sqlx::query(sql.as_str());
+    for row in rows {
+        query = bind(query, row)?;
+    }
+    let result = query.execute(&mut **transaction).await?;
+    Ok(usize::try_from(result.rows_affected()).unwrap_or(usize::MAX))
+}
+
+type InsertQuery<'q> = Query<'q, Any, <Any as Database>::Arguments>;
+
+/// Binds the values of one row, in the order of [`INSERT`].
+fn bind<'q>(query: InsertQuery<'q>, g: &'q Generation) -> Result<InsertQuery<'q>, StoreError> {
     let usage_json =
         serde_json::to_string(&g.usage).map_err(|_| StoreError::Unreadable("token counts"))?;
-    let result = sqlx::query(INSERT)
+    Ok(query
         .bind(&g.id)
         .bind(g.created_ms)
         .bind(&g.key_hash)
@@ -248,10 +302,7 @@ async fn insert(
         .bind(i64::from(g.attempts))
         .bind(g.user.as_deref())
         .bind(g.referer.as_deref())
-        .bind(g.app_title.as_deref())
-        .execute(&mut **transaction)
-        .await?;
-    Ok(result.rows_affected() > 0)
+        .bind(g.app_title.as_deref()))
 }
 
 fn read(row: &AnyRow) -> Result<Generation, StoreError> {

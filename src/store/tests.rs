@@ -62,6 +62,23 @@ async fn a_request_counts_once_however_often_it_is_applied() {
     assert_eq!(store.journal_segments().await.unwrap(), [("s".to_owned(), 10)]);
 }
 
+/// Rows go in many to a statement; what is counted must not depend on which of them are new.
+#[tokio::test]
+async fn full_statements_count_only_new_rows() {
+    let rows: Vec<_> = (0..70).map(|at| Generation::example(&format!("gen-{at}"))).collect();
+    for there_before in [0..0, 0..32, 5..6, 31..40, 66..70, 0..70] {
+        let store = memory().await;
+        let before = u64::try_from(there_before.len()).unwrap();
+        assert_eq!(store.apply(&rows[there_before.clone()], "s", 1).await.unwrap(), before);
+        let added = store.apply(&rows, "s", 2).await.unwrap();
+        assert_eq!(added, 70 - before, "{there_before:?}");
+        assert_eq!(store.key_totals(0).await.unwrap()[0].requests, 70, "{there_before:?}");
+        for row in &rows {
+            assert_eq!(store.generation(&row.id).await.unwrap().as_ref(), Some(row));
+        }
+    }
+}
+
 #[tokio::test]
 async fn sums_are_exact_across_whole_dollars_and_days() {
     let store = memory().await;

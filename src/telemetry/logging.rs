@@ -3,13 +3,13 @@
 //! Pingora and the HTTP/2 library print whole headers at debug level, credentials included; their
 //! records are cut off below `info`, whatever level is asked for.
 
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use super::lines::{self, LinesGuard};
+use std::io::IsTerminal;
+use std::sync::{Mutex, PoisonError};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// Lines that may wait to be written; beyond that lines are dropped, not requests.
-const MAX_WAITING_LINES: usize = 16 * 1024;
 /// Crates whose debug output holds headers.
 const LEAKY: &[&str] = &["pingora", "pingora_core", "pingora_proxy", "pingora_http", "h2", "hyper"];
 
@@ -22,22 +22,31 @@ pub enum LineFormat {
     Text,
 }
 
-/// Starts logging. The guard must live as long as the process: it writes what is waiting.
-pub fn start(level: &str, format: LineFormat) -> Result<WorkerGuard, LoggingError> {
-    let (writer, guard) = NonBlockingBuilder::default()
-        .buffered_lines_limit(MAX_WAITING_LINES)
-        .lossy(true)
-        .finish(std::io::stdout());
+/// Writes what is waiting when it is dropped.
+static WRITER: Mutex<Option<LinesGuard>> = Mutex::new(None);
+
+/// Starts logging, once per process.
+pub fn start(level: &str, format: LineFormat) -> Result<(), LoggingError> {
+    let (writer, guard) =
+        lines::start(std::io::stdout()).map_err(|error| LoggingError(error.to_string()))?;
     let filter =
         EnvFilter::try_new(directives(level)).map_err(|error| LoggingError(error.to_string()))?;
-    let layer = tracing_subscriber::fmt::layer().with_writer(writer);
+    let layer = tracing_subscriber::fmt::layer()
+        .with_ansi(std::io::stdout().is_terminal())
+        .with_writer(writer);
     let registry = tracing_subscriber::registry().with(filter);
     let started = match format {
         LineFormat::Json => registry.with(layer.json().flatten_event(true)).try_init(),
         LineFormat::Text => registry.with(layer).try_init(),
     };
     started.map_err(|error| LoggingError(error.to_string()))?;
-    Ok(guard)
+    *WRITER.lock().unwrap_or_else(PoisonError::into_inner) = Some(guard);
+    Ok(())
+}
+
+/// Writes the lines that wait. Called last thing before the process ends; later lines are lost.
+pub fn finish() {
+    drop(WRITER.lock().unwrap_or_else(PoisonError::into_inner).take());
 }
 
 /// Logging could not be started.

@@ -1,6 +1,7 @@
 //! What operators see: metrics and logs. Nothing here ever holds a credential, a prompt or an
 //! answer, and no label takes its value from a request.
 
+mod lines;
 pub mod logging;
 pub mod metrics;
 

@@ -19,6 +19,11 @@ const POOL_IDLE: Duration = Duration::from_secs(90);
 const H2_PING: Duration = Duration::from_secs(20);
 /// Streams multiplexed on one HTTP/2 connection.
 const MAX_H2_STREAMS: usize = 100;
+/// What a provider may send ahead on one HTTP/2 stream: all of it is kept when a client stalls.
+const H2_STREAM_WINDOW_BYTES: u32 = 256 * 1024;
+/// What it may send ahead on one connection: the windows of all streams fit in, so that stalled
+/// streams do not take it from the others.
+const H2_CONNECTION_WINDOW_BYTES: u32 = 100 * H2_STREAM_WINDOW_BYTES;
 /// Kernel receive buffer per connection, so that a slow client does not make the kernel hoard.
 const RECEIVE_BUFFER_BYTES: usize = 256 * 1024;
 
@@ -106,6 +111,8 @@ fn peer_options(options: &UpstreamOptions) -> PeerOptions {
     peer.idle_timeout = Some(POOL_IDLE);
     peer.h2_ping_interval = Some(H2_PING);
     peer.max_h2_streams = MAX_H2_STREAMS;
+    peer.h2_stream_window_size = Some(H2_STREAM_WINDOW_BYTES);
+    peer.h2_connection_window_size = Some(H2_CONNECTION_WINDOW_BYTES);
     peer.tcp_recv_buf = Some(RECEIVE_BUFFER_BYTES);
     peer.ca.clone_from(&options.ca);
     peer.alpn = match (options.http2, options.tls) {

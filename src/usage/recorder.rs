@@ -17,7 +17,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, watch};
 
 /// Records of one transaction.
-const BATCH_RECORDS: usize = 500;
+const BATCH_RECORDS: usize = 512;
 /// How long a record waits for company.
 const APPLY_EVERY: Duration = Duration::from_millis(200);
 /// At most this much is lost when the power fails.

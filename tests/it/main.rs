@@ -1,4 +1,44 @@
 //! Integration tests: one binary, one module per subject.
 
+#![expect(
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::disallowed_methods,
+    clippy::large_futures,
+    clippy::unchecked_time_subtraction,
+    reason = "all of this crate is tests, and a test that goes wrong panics"
+)]
+
+mod asks;
+mod bodies;
+mod certificates;
+mod disconnects;
+mod errors;
+mod errors_table;
+mod failures;
+mod goaway;
+mod http2;
+mod load;
+mod observability;
+mod operations;
+mod peer;
+mod process;
+mod raw;
 mod rig;
+mod routes;
+mod secrets;
+mod smuggling;
+mod smuggling_table;
+mod streams;
 mod tidy;
+mod tls_down;
+mod tls_up;
+mod transparency;
+mod upgrade;
+mod usage;
+mod wire;

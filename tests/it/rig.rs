@@ -3,13 +3,17 @@
 //! Everything is on loopback, on free ports, in a folder that goes away with the rig. The gateway
 //! is ended by its process id when the rig is dropped; its log stays readable until then.
 
+mod control;
+
+pub use control::{Connection, raw, responses};
+
 use arouter::mock::{Mock, Options};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
@@ -89,16 +93,7 @@ impl Rig {
         let upstream = plan.upstream.unwrap_or(mock_address);
         let config = config(&plan, gateway, admin, upstream);
         fs::write(folder.path().join("arouter.toml"), config).unwrap();
-        let log = fs::File::create(folder.path().join("log")).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_arouter"))
-            .args(["run", "--config", "arouter.toml"])
-            .current_dir(folder.path())
-            .env("CANARY_PROVIDER_KEY", PROVIDER_KEY)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let child = spawn(folder.path());
         let mut rig = Self { gateway, admin, mock: mock_address, folder, child };
         rig.wait_until_up().await;
         rig
@@ -180,12 +175,27 @@ impl Rig {
 
 impl Drop for Rig {
     fn drop(&mut self) {
-        self.child.kill().unwrap();
+        // A test may have ended it already.
+        let _ended = self.child.kill();
         self.child.wait().unwrap();
         if std::thread::panicking() {
             eprintln!("--- log of the gateway ---\n{}", self.log());
         }
     }
+}
+
+/// Starts the gateway of a folder; what it writes goes on in the folder's log.
+fn spawn(folder: &Path) -> Child {
+    let log = fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).unwrap();
+    Command::new(env!("CARGO_BIN_EXE_arouter"))
+        .args(["run", "--config", "arouter.toml"])
+        .current_dir(folder)
+        .env("CANARY_PROVIDER_KEY", PROVIDER_KEY)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .spawn()
+        .unwrap()
 }
 
 /// Version of HTTP to speak.

@@ -100,5 +100,8 @@ fn every_example_loads() {
         names.push(path.file_name().unwrap().to_string_lossy().into_owned());
     }
     names.sort();
-    assert_eq!(names, ["demo.toml", "keys.toml", "minimal.toml", "multi-provider.toml"]);
+    assert_eq!(
+        names,
+        ["demo.toml", "keys.toml", "minimal.toml", "multi-provider.toml", "vendors.toml"]
+    );
 }

@@ -7,7 +7,7 @@
 mod classify;
 
 use super::tree::Node;
-use crate::error::{GatewayError, Kind};
+use crate::error::{Blame, GatewayError, Kind};
 use crate::formats::UpstreamFailure;
 use crate::json::write_string;
 use bytes::{BufMut, Bytes, BytesMut};
@@ -165,7 +165,10 @@ fn write_v1(error: &GatewayError, out: &mut BytesMut) {
     out.put_slice(br#","param":"#);
     write_optional(out, error.param.as_deref());
     out.put_slice(br#","code":"#);
-    write_optional(out, code_word(error.kind));
+    // A client's mistake keeps the word that OpenAI's clients know it by, such as
+    // `model_not_found`; the gateway's canonical words are for everything else.
+    let own_word = error.provider_code.as_deref().filter(|_| error.blame == Blame::Client);
+    write_optional(out, own_word.or_else(|| code_word(error.kind)));
 }
 
 fn write_openrouter(error: &GatewayError, request_id: &str, out: &mut BytesMut) {

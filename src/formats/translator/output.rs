@@ -50,6 +50,17 @@ impl Output {
         self.gathered.split().freeze()
     }
 
+    /// Completes a last CR LF of which only the first half has come: nothing will follow.
+    pub(in crate::formats) fn end_line(&mut self) {
+        let last = match self.run.end.checked_sub(1) {
+            Some(at) if !self.run.is_empty() => self.source.get(at),
+            _ => self.gathered.last(),
+        };
+        if last == Some(&b'\r') {
+            self.buffer().extend_from_slice(b"\n");
+        }
+    }
+
     fn gather(&mut self) {
         let run = std::mem::take(&mut self.run);
         self.gathered.extend_from_slice(self.source.get(run).unwrap_or_default());

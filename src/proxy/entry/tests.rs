@@ -24,8 +24,8 @@ fn ordinary_requests_pass() {
 
 #[test]
 fn doubtful_requests_do_not() {
-    let bad = Some(Kind::InvalidRequest);
     type Fields = &'static [(&'static str, &'static str)];
+    let bad = Some(Kind::InvalidRequest);
     let cases: &[(Fields, Option<Kind>)] = &[
         (&[], bad),
         (&[("host", "a"), ("host", "b")], bad),
@@ -73,6 +73,25 @@ fn bare_line_feeds() {
     for raw in [&b"POST / HTTP/1.1\nhost: a\r\n\r\n"[..], b"POST / HTTP/1.1\r\nhost: a\n\r\n"] {
         assert!(gate(&header, Some(raw), 1024).is_err());
     }
+}
+
+#[test]
+fn a_length_that_the_parser_took_away_is_still_seen() {
+    let header = request(&[("host", "a"), ("transfer-encoding", "chunked")]);
+    let raw =
+        b"POST / HTTP/1.1\r\nhost: a\r\nContent-LENGTH: 5\r\ntransfer-encoding: chunked\r\n\r\n";
+    assert!(gate(&header, Some(raw), 1024).is_err());
+    let raw = b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n";
+    assert!(gate(&header, Some(raw), 1024).is_ok());
+}
+
+#[test]
+fn old_clients_are_not_kept_unasked() {
+    let mut headers = HeaderMap::new();
+    assert!(may_be_kept(Version::HTTP_11, &headers));
+    assert!(!may_be_kept(Version::HTTP_10, &headers));
+    headers.insert(CONNECTION, HeaderValue::from_static("Keep-Alive"));
+    assert!(may_be_kept(Version::HTTP_10, &headers));
 }
 
 #[test]

@@ -37,6 +37,54 @@ fn gemini_calls() {
 }
 
 #[test]
+fn googles_calls_of_the_stable_api() {
+    let plain = |method: &str, path: &str, google: bool| {
+        let mut headers = HeaderMap::new();
+        if google {
+            headers.insert("x-goog-api-key", "k".parse().unwrap());
+        }
+        plain_path(&method.parse().unwrap(), path, &headers).into_owned()
+    };
+    let table = [
+        (
+            "POST",
+            "/v1/models/gemini-2.5-flash:generateContent",
+            false,
+            "/v1beta/models/gemini-2.5-flash:generateContent",
+        ),
+        (
+            "POST",
+            "/v1/models/a/b:streamGenerateContent",
+            false,
+            "/v1beta/models/a/b:streamGenerateContent",
+        ),
+        ("GET", "/v1/models", true, "/v1beta/models"),
+        ("GET", "/v1/models/gemini-2.5-flash", true, "/v1beta/models/gemini-2.5-flash"),
+        ("GET", "/v1/models", false, "/v1/models"),
+        ("GET", "/v1/models/ollama/llama3:8b", false, "/v1/models/ollama/llama3:8b"),
+        ("POST", "/v1/chat/completions", true, "/v1/chat/completions"),
+    ];
+    for (method, path, google, expected) in table {
+        assert_eq!(plain(method, path, google), expected, "{method} {path}");
+    }
+}
+
+#[test]
+fn a_model_name_may_hold_an_encoded_slash() {
+    for prefix in MODEL_PATHS {
+        let found = of("GET", &format!("{prefix}openai%2Fgpt-5"));
+        let expected = match *prefix {
+            "/v1beta/models/" => Operation::GeminiModels(Some("openai/gpt-5".into())),
+            _ => Operation::Models(Some("openai/gpt-5".into())),
+        };
+        assert_eq!(found, Ok(expected));
+        let hidden = format!("{prefix}openai%2F..%2Fx");
+        assert_eq!(of("GET", &hidden), Err(RouteMiss::Ambiguous), "{hidden}");
+    }
+    assert_eq!(of("GET", "/openai/v1/models/a%2Fb"), Err(RouteMiss::Ambiguous));
+}
+
+#[test]
 fn wrong_methods_and_unknown_paths() {
     assert_eq!(of("GET", "/v1/chat/completions"), Err(RouteMiss::MethodNotAllowed("POST")));
     assert_eq!(of("POST", "/v1/models"), Err(RouteMiss::MethodNotAllowed("GET")));

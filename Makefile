@@ -1,0 +1,108 @@
+# What people and machines run. Everything that is not Rust, gcc, make, Python or Node is installed
+# below .tools/ and tests/sdk/node/node_modules/; nothing else on the machine is changed, except
+# that root without a working `python3 -m venv` gets the missing package from apt-get.
+
+SHELL = /bin/sh
+MAKEFLAGS += --no-print-directory
+export PATH := $(CURDIR)/.tools/bin:$(PATH)
+
+CARGO = cargo
+SDK_VENV = .tools/sdk
+SDK_PYTHON = $(SDK_VENV)/bin/python
+PIP_FLAGS = --quiet --disable-pip-version-check --no-input --root-user-action=ignore
+NPM_FLAGS = --ignore-scripts --no-audit --no-fund --loglevel=error
+KEYS = $$OPENAI_API_KEY$$ANTHROPIC_API_KEY$$GEMINI_API_KEY
+APT_INSTALL = [ "$$(id -u)" = 0 ] && apt-get update -qq && \
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
+
+.PHONY: help run build test lint fmt doc unit-test sdk-test sdk-python sdk-node bench conf clean tools
+
+help:
+	@echo "make run    build the release and serve on 127.0.0.1:8080"
+	@echo "make test   the whole check: format, lints, tests, docs, the vendors' SDKs"
+	@echo "make fmt | lint | sdk-test | bench | conf | clean"
+
+# Without a configuration file and without a provider's key there is still the built-in demo.
+run: build
+	@if [ -f arouter.toml ]; then \
+		exec target/release/arouter run; \
+	elif [ -n "$(KEYS)" ]; then \
+		: "$${AROUTER_KEY:=lr_live_$$(od -An -tx1 -N24 /dev/urandom | tr -d ' \n')}"; \
+		export AROUTER_KEY; \
+		echo "Key: $$AROUTER_KEY   (configuration: conf/examples/vendors.toml)" >&2; \
+		exec target/release/arouter run -c conf/examples/vendors.toml; \
+	else \
+		exec target/release/arouter run --demo; \
+	fi
+
+build: tools
+	@$(CARGO) build --release --locked
+
+test: tools
+	@echo "== format"
+	@$(CARGO) fmt --check
+	@echo "== lints"
+	@$(CARGO) clippy --quiet --locked --all-targets -- -D warnings
+	@echo "== tests"
+	@$(MAKE) unit-test
+	@echo "== documentation"
+	@$(MAKE) doc
+	@echo "== the vendors' SDKs"
+	@$(MAKE) sdk-test
+	@echo "== all is well"
+
+fmt:
+	@$(CARGO) fmt
+
+lint: tools
+	@$(CARGO) fmt --check
+	@$(CARGO) clippy --locked --all-targets -- -D warnings
+
+unit-test: tools
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
+		$(CARGO) nextest run --locked --cargo-quiet --status-level fail --hide-progress-bar; \
+	else \
+		$(CARGO) test --quiet --locked; \
+	fi
+
+doc: tools
+	@RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --quiet --locked --no-deps
+
+sdk-test: sdk-python sdk-node
+
+sdk-python: tools $(SDK_VENV)/installed
+	@$(CARGO) build --quiet --locked
+	@cd tests/sdk/python && ../../../$(SDK_PYTHON) -B -m pytest
+
+sdk-node: tools tests/sdk/node/node_modules/.installed
+	@$(CARGO) build --quiet --locked
+	@cd tests/sdk/node && npm test --silent
+
+$(SDK_VENV)/installed: tests/sdk/python/requirements.txt
+	@rm -rf $(SDK_VENV)
+	@python3 -m venv $(SDK_VENV) || \
+		{ $(APT_INSTALL) python3-venv && python3 -m venv --clear $(SDK_VENV); }
+	@$(SDK_PYTHON) -m pip install $(PIP_FLAGS) -r tests/sdk/python/requirements.txt
+	@touch $@
+
+tests/sdk/node/node_modules/.installed: tests/sdk/node/package-lock.json
+	@cd tests/sdk/node && npm ci $(NPM_FLAGS)
+	@touch $@
+
+bench: tools
+	@$(CARGO) bench --locked
+
+# conf/ and docs/configuration.md are made from the documented types; a test compares them.
+conf: tools
+	@$(CARGO) run --quiet --locked -- config generate .
+
+clean:
+	@$(CARGO) clean
+	@rm -rf .tools tests/sdk/node/node_modules
+
+# A dependency written in C is built with cmake.
+tools:
+	@command -v cmake >/dev/null || \
+		{ python3 -m venv .tools && .tools/bin/pip install $(PIP_FLAGS) cmake; } || \
+		{ $(APT_INSTALL) cmake; } || \
+		{ echo "cmake is needed and could not be installed" >&2; exit 1; }

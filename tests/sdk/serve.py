@@ -1,0 +1,154 @@
+"""Starts the mock provider and the gateway in front of it, for the SDK tests of every language.
+
+As a program it prints one line of JSON (addresses, keys, log files) and serves until its standard
+input ends, so that it never outlives the tests that started it. The Python tests import it.
+Standard library only; everything listens on 127.0.0.1.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+START_TIMEOUT_S = 15
+STOP_TIMEOUT_S = 10
+LOG_TAIL_BYTES = 8000
+
+
+class Stack:
+    """A running mock and gateway, with what a test needs to talk to them."""
+
+    def __init__(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="arouter-sdk-"))
+        self.processes = []
+        self.keys = {
+            "full": "lr_live_" + secrets.token_hex(24),
+            "openai_only": "lr_live_" + secrets.token_hex(24),
+            "google_only": "lr_live_" + secrets.token_hex(24),
+            "manager": "lr_mgmt_" + secrets.token_hex(24),
+        }
+        self.upstream_keys = {
+            "OPENAI_API_KEY": "sk-upstream-openai-0oai",
+            "ANTHROPIC_API_KEY": "sk-upstream-anthropic-0ant",
+            "GEMINI_API_KEY": "upstream-gemini-0gem",
+        }
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self):
+        binary = os.environ.get("AROUTER_BIN", str(ROOT / "target" / "debug" / "arouter"))
+        gateway, admin, mock = free_addresses(3)
+        self.url, self.mock_url = f"http://{gateway}", f"http://{mock}"
+        journal = str(self.folder / "mock.jsonl")
+        script = str(HERE / "mock.toml")
+        arguments = ["--listen", mock, "--journal", journal, "--script", script]
+        self._spawn("mock", [binary, "mock", *arguments])
+        template = (HERE / "gateway.toml").read_text()
+        config = self.folder / "arouter.toml"
+        addresses = {"gateway": gateway, "admin": admin, "mock": mock}
+        config.write_text(template.format(**addresses, data=self.folder))
+        self._spawn("gateway", [binary, "run", "-c", str(config)])
+        self._wait_until_healthy("mock", self.mock_url)
+        self._wait_until_healthy("gateway", self.url)
+
+    def _spawn(self, name, command):
+        environment = {"PATH": os.environ.get("PATH", ""), "HOME": str(self.folder)}
+        environment |= self.upstream_keys
+        environment["AROUTER_TEST_KEY"] = self.keys["full"]
+        environment["AROUTER_TEST_KEY_OPENAI"] = self.keys["openai_only"]
+        environment["AROUTER_TEST_KEY_GOOGLE"] = self.keys["google_only"]
+        environment["AROUTER_TEST_KEY_MANAGER"] = self.keys["manager"]
+        with open(self.folder / f"{name}.log", "wb") as log:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env=environment, cwd=self.folder,
+            )
+        self.processes.append((name, process))
+
+    def _wait_until_healthy(self, name, url):
+        process = dict(self.processes)[name]
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while True:
+            if process.poll() is not None:
+                raise RuntimeError(f"{name} ended with {process.returncode}:\n{self.log(name)}")
+            try:
+                with urllib.request.urlopen(f"{url}/healthz", timeout=1):
+                    return
+            except (OSError, urllib.error.URLError):
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"{name} does not answer:\n{self.log(name)}") from None
+                time.sleep(0.02)
+
+    def log(self, name):
+        """The end of what a process printed."""
+        path = self.folder / f"{name}.log"
+        return path.read_bytes()[-LOG_TAIL_BYTES:].decode(errors="replace") if path.exists() else ""
+
+    def fallen(self):
+        """Processes that ended although nobody asked them to, with their logs."""
+        ended = [(n, p) for n, p in self.processes if p.poll() is not None]
+        return "\n".join(f"{n} ended with {p.returncode}:\n{self.log(n)}" for n, p in ended)
+
+    def description(self):
+        """What a test in another language needs to know."""
+        return {
+            "gateway": self.url,
+            "mock": self.mock_url,
+            "keys": self.keys,
+            "upstream_keys": self.upstream_keys,
+            "folder": str(self.folder),
+        }
+
+    def stop(self):
+        """Ends both processes and removes their files."""
+        for _, process in reversed(self.processes):
+            if process.poll() is None:
+                process.terminate()
+        for _, process in self.processes:
+            try:
+                process.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def free_addresses(count):
+    """Addresses nobody listens on; all are held until the last is known, so they differ."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for held in sockets:
+            held.bind(("127.0.0.1", 0))
+        return [f"127.0.0.1:{held.getsockname()[1]}" for held in sockets]
+    finally:
+        for held in sockets:
+            held.close()
+
+
+def main():
+    stack = Stack()
+    try:
+        print(json.dumps(stack.description()), flush=True)
+        sys.stdin.read()
+    finally:
+        fallen = stack.fallen()
+        stack.stop()
+    if fallen:
+        sys.exit(fallen)
+
+
+if __name__ == "__main__":
+    main()
