@@ -325,15 +325,8 @@ async fn whole_request(rig: &Rig) -> super::rig::Answer {
 
 #[tokio::test]
 async fn a_refused_request_goes_out_again() {
-    let refuse_third =
-        |number| if number == 2 { Act::Reset(Reason::REFUSED_STREAM) } else { Act::Answer };
-    let refuse_first =
-        |number| if number == 0 { Act::Reset(Reason::REFUSED_STREAM) } else { Act::Answer };
-    let cases: [(&str, fn(usize) -> Act); 2] = [
-        ("refused on a kept connection", refuse_third),
-        ("refused on a fresh connection", refuse_first),
-    ];
-    for (what, act) in cases {
+    let cases: [fn(usize) -> Act; 2] = [|number| refuse(number, 2), |number| refuse(number, 0)];
+    for (what, act) in ["on a kept connection", "on a fresh connection"].into_iter().zip(cases) {
         let peer = Peer::start(100, act).await;
         let rig = peer.rig().await;
         for _ in 0..4 {
@@ -343,6 +336,10 @@ async fn a_refused_request_goes_out_again() {
         assert_eq!(peer.requests(), 5, "{what}");
         assert_eq!(peer.connections(), 1, "{what}");
     }
+}
+
+fn refuse(number: usize, which: usize) -> Act {
+    if number == which { Act::Reset(Reason::REFUSED_STREAM) } else { Act::Answer }
 }
 
 #[tokio::test]

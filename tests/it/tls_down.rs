@@ -152,9 +152,10 @@ fn client_hello(version: [u8; 2]) -> Vec<u8> {
     hello.push(0); // session
     hello.extend([0, 4, 0xc0, 0x14, 0, 0x2f, 1, 0]); // ciphers, no compression
     let extensions = [0, 10, 0, 4, 0, 2, 0, 23, 0, 13, 0, 4, 0, 2, 4, 1];
-    hello.extend([0, extensions.len() as u8]);
+    hello.extend([0, 16]);
     hello.extend(extensions);
-    let mut record = vec![22, 3, 1, 0, hello.len() as u8 + 4, 1, 0, 0, hello.len() as u8];
+    assert_eq!(hello.len(), 61);
+    let mut record = vec![22, 3, 1, 0, 65, 1, 0, 0, 61];
     record.extend(hello);
     record
 }
