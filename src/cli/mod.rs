@@ -8,8 +8,10 @@
 mod admin_call;
 mod check;
 mod config;
+mod import;
 mod keys;
 mod mock;
+mod models;
 mod output;
 mod run;
 mod usage;
@@ -47,6 +49,12 @@ enum Command {
     /// Work with the keys of callers.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// What can be asked for, and who serves it.
+    #[command(subcommand)]
+    Models(models::ModelsCommand),
+    /// Turn the configuration of another gateway into one of ARouter.
+    #[command(subcommand)]
+    Import(import::ImportCommand),
     /// What was used.
     #[command(subcommand)]
     Usage(usage::UsageCommand),
@@ -108,6 +116,8 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Config(command) => config::run(&command),
         Command::Keys(command) => keys::run(&command),
+        Command::Models(command) => models::run(&command),
+        Command::Import(command) => import::run(&command),
         Command::Usage(command) => usage::run(&command),
         Command::Reload(args) => admin_call::reload(&args),
         Command::Health(args) => admin_call::health(&args),

@@ -25,19 +25,21 @@ pub struct KeyConfig {
     pub hash: Option<KeyHash>,
     /// `regular` keys call models, `management` keys call the management API.
     pub kind: KeyKind,
-    /// Most the key may spend in one period, in USD; omitted: not limited.
+    /// Most the key may spend in one period, in USD; omitted: not limited. Not
+    /// enforced by this version.
     #[schemars(with = "Option<String>")]
     pub limit_usd: Option<PicoUsd>,
-    /// When the spending counter starts again: `daily`, `weekly`, `monthly` or `never`.
+    /// When the spending counter starts again: `daily`, `weekly`, `monthly` or `never`. Not
+    /// enforced by this version.
     pub limit_reset: LimitReset,
-    /// Requests and tokens the key may use.
+    /// Requests and tokens the key may use. Not enforced by this version.
     pub rate_limit: RateLimit,
     /// Providers the key may use; omitted: all, `[]`: none.
     pub allowed_providers: Option<Vec<String>>,
     /// Patterns of models the key may use, such as `openai/*`; omitted: all, `[]`: none.
     pub allowed_models: Option<Vec<String>>,
     /// How spending is held while a request runs: `estimate` may overshoot a little, `strict`
-    /// never does.
+    /// never does. `strict` is not enforced by this version.
     pub budget_mode: BudgetMode,
     /// When the key stops working, as `2027-01-31T00:00:00Z`; omitted: never.
     #[schemars(with = "Option<String>")]

@@ -51,15 +51,36 @@ pub fn find(named: Option<&Path>) -> Option<PathBuf> {
 pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, ConfigError> {
     let mut source = Source::default();
     let tree = source.read(path).map_err(ConfigError::new)?;
+    finish(path, source, &tree, env)
+}
+
+/// Types and checks a configuration that is not in a file yet; `path` is where it will be. It
+/// cannot include others.
+pub fn load_text(
+    path: &Path,
+    text: &str,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Loaded, ConfigError> {
+    let mut source = Source::default();
+    let root = source.parse_text(path, 0, text).map_err(ConfigError::new)?;
+    finish(path, source, &Tree { files: vec![path.to_owned()], root }, env)
+}
+
+fn finish(
+    path: &Path,
+    source: Source,
+    tree: &Tree,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Loaded, ConfigError> {
     if source.main_is_blank {
         // A file cut to nothing by a full disk must not take every provider away.
         let hint = "write at least version = 1".to_owned();
         let problem = Problem::of_file(path, "the file is empty");
         return Err(ConfigError::new(vec![Problem { hint: Some(hint), ..problem }]));
     }
-    let mut config: Config = shape::read(&tree).map_err(ConfigError::new)?;
-    locate_files(&mut config, &tree, env);
-    let (errors, warnings) = validate::check(&config, &tree, env);
+    let mut config: Config = shape::read(tree).map_err(ConfigError::new)?;
+    locate_files(&mut config, tree, env);
+    let (errors, warnings) = validate::check(&config, tree, env);
     if !errors.is_empty() {
         return Err(ConfigError::new(errors));
     }
@@ -103,11 +124,15 @@ impl Source {
 
     fn parse(&mut self, path: &Path, index: usize) -> Result<Node, Vec<Problem>> {
         let text = read_text(path).map_err(|problem| vec![problem])?;
+        self.parse_text(path, index, &text)
+    }
+
+    fn parse_text(&mut self, path: &Path, index: usize, text: &str) -> Result<Node, Vec<Problem>> {
         // Lengths keep two files from being taken for one.
         self.digest.update(u64::try_from(text.len()).unwrap_or(u64::MAX).to_le_bytes());
         self.digest.update(text.as_bytes());
         self.main_is_blank |= index == 0 && text.trim().is_empty();
-        syntax::parse(path, index, &text)
+        syntax::parse(path, index, text)
     }
 
     /// The files that the `include` patterns of the main file match, sorted, each once.

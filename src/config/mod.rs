@@ -26,6 +26,7 @@ mod shape;
 pub mod show;
 mod syntax;
 mod tree;
+mod unenforced;
 mod validate;
 
 #[cfg(test)]
@@ -41,16 +42,19 @@ pub use self::address::{AddressClass, PrivateNetwork};
 pub use self::base_url::{BaseUrl, BaseUrlError};
 pub use self::keys::{BudgetMode, KeyConfig, KeyHash, KeyHashError, KeyKind, LimitReset};
 pub use self::limits::RateLimit;
-pub use self::load::{Loaded, find, load};
+pub use self::load::{Loaded, find, load, load_text};
 pub use self::models::{DefaultsConfig, EndpointConfig, ModelConfig, PriceTable};
-pub use self::problem::{ConfigError, Problem};
+pub use self::problem::{ConfigError, Problem, nearest_names};
 pub use self::providers::{DataPolicy, Http2, ProviderConfig, ProviderFormat, Timeouts};
 pub use self::resolved::{ResolvedKey, ResolvedSecrets, resolve_secrets};
 pub use self::routing::{BreakerConfig, RoutingConfig};
 pub use self::secret_ref::{ProviderKey, SecretError, SecretRef, process_env, resolve};
 pub use self::server::{AdminConfig, FileRef, ServerConfig, StreamUsage, TlsConfig};
 pub use self::store::{StoreConfig, StoreUrl};
+pub(crate) use self::syntax::parse_yaml;
 pub use self::telemetry::{LogConfig, LogFormat, LogLevel};
+pub(crate) use self::tree::{Node, Position, Value};
+pub use self::unenforced::is_unenforced;
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

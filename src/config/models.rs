@@ -68,7 +68,8 @@ pub struct PriceTable {
     /// Audio tokens of the prompt, USD per million; omitted: as `prompt`.
     #[schemars(with = "Option<String>")]
     pub audio: Option<Price>,
-    /// One image of the prompt, USD; omitted: images cost only their tokens.
+    /// One image of the prompt, USD; omitted: images cost only their tokens. Not
+    /// charged by this version.
     #[schemars(with = "Option<String>")]
     pub image: Option<PicoUsd>,
     /// One request, USD; omitted: nothing beside the tokens.

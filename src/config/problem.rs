@@ -70,6 +70,11 @@ pub(super) fn nearest<'a>(
     typed: &str,
     names: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
+    nearest_names(typed, names).into_iter().next()
+}
+
+/// The names close to a mistyped one, the closest first.
+pub fn nearest_names<'a>(typed: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let typed = typed.to_lowercase().replace('-', "_");
     let allowed = typed.chars().count() / 3;
     let scored = names.into_iter().map(|name| {
@@ -79,7 +84,9 @@ pub(super) fn nearest<'a>(
         let distance = edit_distance(&typed, &plain);
         (if contained { distance.min(allowed) } else { distance }, name)
     });
-    scored.filter(|(distance, _)| *distance <= allowed).min().map(|(_, name)| name)
+    let mut close: Vec<_> = scored.filter(|(distance, _)| *distance <= allowed).collect();
+    close.sort_unstable();
+    close.into_iter().map(|(_, name)| name).collect()
 }
 
 /// Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b`.
@@ -130,5 +137,6 @@ mod tests {
         assert_eq!(nearest("fromat", names), Some("format"));
         assert_eq!(nearest("literal", names), Some("insecure_literal"));
         assert_eq!(nearest("weight", names), None);
+        assert_eq!(nearest_names("cat", ["dog", "bat", "cat", "cut"]), ["cat", "bat", "cut"]);
     }
 }

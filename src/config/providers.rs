@@ -35,7 +35,8 @@ pub struct ProviderConfig {
     /// an abandoned stream is read to its end to learn its real usage.
     #[serde(default = "yes")]
     pub honours_cancel: bool,
-    /// What the provider does with prompts; matched against the caller's data policy.
+    /// What the provider does with prompts; matched against the caller's data policy. Not
+    /// enforced by this version.
     #[serde(default)]
     pub data_policy: DataPolicy,
     /// Whether a missing credential is an error instead of a warning.

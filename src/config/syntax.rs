@@ -100,7 +100,8 @@ impl<'a> Lines<'a> {
     }
 }
 
-fn parse_yaml(path: &Path, file: usize, text: &str) -> Result<Node, Problem> {
+/// Parses a YAML file whose root is a table; `file` is the index its positions carry.
+pub(crate) fn parse_yaml(path: &Path, file: usize, text: &str) -> Result<Node, Problem> {
     let parsed = serde_saphyr::from_str::<serde_saphyr::Spanned<YamlValue>>(text);
     match parsed {
         Ok(root) => {

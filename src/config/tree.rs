@@ -9,22 +9,22 @@ use super::problem::Problem;
 
 /// A place in one of the files of a [`Tree`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub(super) struct Position {
-    pub(super) file: usize,
-    pub(super) line: usize,
-    pub(super) column: usize,
+pub(crate) struct Position {
+    pub(crate) file: usize,
+    pub(crate) line: usize,
+    pub(crate) column: usize,
 }
 
 /// A value and where it starts.
 #[derive(Clone)]
-pub(super) struct Node {
-    pub(super) at: Position,
-    pub(super) value: Value,
+pub(crate) struct Node {
+    pub(crate) at: Position,
+    pub(crate) value: Value,
 }
 
 /// What TOML and YAML have in common.
 #[derive(Clone)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Null,
     Bool(bool),
     Integer(i128),
@@ -36,10 +36,10 @@ pub(super) enum Value {
 
 /// A key of a table, where the key starts, and its value.
 #[derive(Clone)]
-pub(super) struct Entry {
-    pub(super) key: String,
-    pub(super) at: Position,
-    pub(super) node: Node,
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    pub(crate) at: Position,
+    pub(crate) node: Node,
 }
 
 /// A step on the way to a value.
@@ -69,7 +69,7 @@ pub(super) struct Tree {
 
 impl Value {
     /// What an operator calls this kind of value.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Null => "nothing",
             Self::Bool(_) => "true or false",
@@ -84,7 +84,7 @@ impl Value {
 
 impl Node {
     /// The entry of a table.
-    pub(super) fn entry(&self, key: &str) -> Option<&Entry> {
+    pub(crate) fn entry(&self, key: &str) -> Option<&Entry> {
         match &self.value {
             Value::Table(entries) => entries.iter().find(|entry| entry.key == key),
             _ => None,

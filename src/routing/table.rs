@@ -32,12 +32,16 @@ pub enum RouteError {
     Unknown(String),
 }
 
+type ByUpstream = HashMap<Arc<str>, HashMap<Arc<str>, (Arc<str>, usize)>>;
+
 /// Everything that can be named.
 #[derive(Debug, Default)]
 pub struct RoutingTable {
     providers: Vec<Arc<Provider>>,
     by_name: HashMap<String, Arc<Provider>>,
     models: HashMap<Arc<str>, Model>,
+    /// Provider and its own name of a model → the configured model and its endpoint.
+    by_upstream: ByUpstream,
     aliases: HashMap<String, Vec<String>>,
     default_provider: Option<Arc<Provider>>,
     default_model: Option<String>,
@@ -72,6 +76,7 @@ impl RoutingTable {
             default_provider: default_provider
                 .and_then(|name| by_name.get(&name.to_ascii_lowercase()).cloned()),
             default_model: default_model.map(str::to_owned),
+            by_upstream: by_upstream(&models),
             models: models.into_iter().map(|model| (Arc::clone(&model.id), model)).collect(),
             providers,
             by_name,
@@ -160,6 +165,7 @@ impl RoutingTable {
             None => (self.home_of_bare_names(home).ok_or_else(unknown)?, name),
         };
         let canonical = format!("{}/{upstream_model}", provider.slug);
+        let known = self.known_endpoint(provider, upstream_model);
         if let Some(model) = self.models.get(canonical.as_str()) {
             return non_empty(self.configured(model)).ok_or_else(unknown);
         }
@@ -168,9 +174,21 @@ impl RoutingTable {
             upstream_model: upstream_model.into(),
             canonical: canonical.into(),
             configured: false,
-            pricing: None,
-            max_completion_tokens: None,
+            pricing: known.and_then(|(_, endpoint)| endpoint.pricing.clone()),
+            max_completion_tokens: known.and_then(|(model, _)| model.max_completion_tokens),
         }])
+    }
+
+    /// The configured endpoint that calls this model of the provider, under whatever name: a client
+    /// that uses the provider's own name pays the same price.
+    fn known_endpoint(
+        &self,
+        provider: &Provider,
+        upstream_model: &str,
+    ) -> Option<(&Model, &Endpoint)> {
+        let (id, position) = self.by_upstream.get(&provider.slug)?.get(upstream_model)?;
+        let model = self.models.get(id)?;
+        Some((model, model.endpoints.get(*position)?))
     }
 
     fn home_of_bare_names(&self, home: Option<ApiFormat>) -> Option<&Arc<Provider>> {
@@ -201,6 +219,19 @@ fn is_legal(name: &str) -> bool {
         && name.len() <= MAX_MODEL_NAME_BYTES
         && name.bytes().all(legal)
         && !name.split('/').any(|part| matches!(part, "." | ".."))
+}
+
+fn by_upstream(models: &[Model]) -> ByUpstream {
+    let mut index = ByUpstream::new();
+    for model in models {
+        for (position, endpoint) in model.endpoints.iter().enumerate() {
+            let of_provider = index.entry(Arc::clone(&endpoint.provider)).or_default();
+            of_provider
+                .entry(Arc::clone(&endpoint.upstream_model))
+                .or_insert_with(|| (Arc::clone(&model.id), position));
+        }
+    }
+    index
 }
 
 fn non_empty(candidates: Vec<Candidate>) -> Option<Vec<Candidate>> {

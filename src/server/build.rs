@@ -208,8 +208,10 @@ fn authority(slug: &str, pem: &[u8]) -> Result<Arc<CaType>, BuildError> {
     Ok(Arc::from(authorities.into_boxed_slice()))
 }
 
-fn model(config: &Config, id: &str, entry: &ModelConfig) -> Model {
-    let (prefix, bare) = id.split_once('/').unwrap_or(("", id));
+/// A model of the configuration, with what it leaves out filled in.
+pub fn model(config: &Config, id: &str, entry: &ModelConfig) -> Model {
+    let default = config.defaults.provider.as_deref().unwrap_or_default();
+    let (prefix, bare) = id.split_once('/').unwrap_or((default, id));
     let of_prefix = || {
         let provider = config.provider(prefix).map_or(prefix, |(slug, _)| slug);
         vec![Endpoint { provider: provider.into(), upstream_model: bare.into(), pricing: None }]

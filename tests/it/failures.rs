@@ -362,19 +362,19 @@ async fn by_hand_mock() -> KeyedPeer {
 async fn a_provider_that_reads_nothing_is_given_up() {
     // It accepts and stays silent; the request waits in the kernel's buffers.
     let address = by_hand(|stream, _| async move {
-        tokio::time::sleep(Duration::from_secs(20)).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
         drop(stream);
     })
     .await;
     let plan = Plan { upstream: Some(address), provider: SHORT_TIMES, ..Plan::default() };
     let rig = Rig::with(plan).await;
-    let large = "x".repeat(20 << 20);
+    let large = "x".repeat(16 << 20);
     for text in ["small", &large] {
         let started = Instant::now();
         let body = OPENAI.body(false, text);
         let call = super::wire::Call::post(rig.gateway, Http::One, OPENAI.path(false), &body).await;
         assert_eq!(call.status, 504);
-        assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
     }
 }
 
@@ -390,18 +390,18 @@ async fn a_provider_that_answers_before_it_read_everything_is_heard() {
             body.len()
         );
         stream.write_all(head.as_bytes()).await.unwrap();
-        tokio::time::sleep(Duration::from_secs(20)).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
     })
     .await;
     let provider = "timeouts = { idle_ms = 700 }";
     let rig = Rig::with(Plan { upstream: Some(address), provider, ..Plan::default() }).await;
-    for size in [200_000, 20 << 20] {
+    for size in [200_000, 16 << 20] {
         let started = Instant::now();
         let body = OPENAI.body(false, &"x".repeat(size));
         let mut call =
             super::wire::Call::post(rig.gateway, Http::One, OPENAI.path(false), &body).await;
         assert_eq!(call.status, 413, "{size}");
         assert!(call.text().await.contains("too large for us"));
-        assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
     }
 }

@@ -4,6 +4,7 @@ mod bad;
 mod files;
 mod good;
 mod mutated;
+mod unenforced;
 
 use std::path::PathBuf;
 

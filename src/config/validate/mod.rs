@@ -8,6 +8,7 @@ mod names;
 mod process;
 mod providers;
 mod secrets;
+mod unenforced;
 
 use super::Config;
 use super::problem::Problem;
@@ -24,6 +25,7 @@ pub(super) fn check(
     providers::check(&mut findings);
     names::check(&mut findings);
     secrets::check(&mut findings, env);
+    unenforced::check(&mut findings);
     (findings.errors, findings.warnings)
 }
 
@@ -51,6 +53,12 @@ impl Findings<'_> {
     /// The value at `path` is doubtful.
     fn warning(&mut self, path: &[Step], message: impl Into<String>, hint: &str) {
         let problem = self.tree.problem(self.tree.value_at(path), message, some(hint));
+        self.warnings.push(problem);
+    }
+
+    /// The key at the end of `path` is doubtful.
+    fn key_warning(&mut self, path: &[Step], message: impl Into<String>, hint: &str) {
+        let problem = self.tree.problem(self.tree.key_at(path), message, some(hint));
         self.warnings.push(problem);
     }
 

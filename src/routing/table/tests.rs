@@ -150,3 +150,13 @@ fn what_is_configured_is_marked() {
     assert_eq!(first("gpt").max_completion_tokens, Some(7));
     assert!(!first("openai/new").configured && !first("bare").configured);
 }
+
+#[test]
+fn a_providers_own_name_of_a_configured_model_costs_the_same() {
+    let plan = table().plan(&["openai/gpt-eu"], None).unwrap();
+    let candidate = plan.candidates.first().unwrap();
+    assert_eq!(&*candidate.canonical, "openai/gpt-eu");
+    assert_eq!(candidate.max_completion_tokens, Some(7));
+    let unknown = table().plan(&["openai/other"], None).unwrap();
+    assert_eq!(unknown.candidates.first().unwrap().max_completion_tokens, None);
+}
