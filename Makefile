@@ -89,8 +89,13 @@ tests/sdk/node/node_modules/.installed: tests/sdk/node/package-lock.json
 	@cd tests/sdk/node && npm ci $(NPM_FLAGS)
 	@touch $@
 
+# The gateway is compared with nginx: the machine's own, or Debian's package unpacked below .tools/,
+# where nothing starts it.
 bench: tools
-	@$(CARGO) bench --locked
+	@export PATH="$$PATH:/usr/sbin:$(CURDIR)/.tools/nginx/usr/sbin"; \
+	command -v nginx >/dev/null || { mkdir -p .tools/nginx && cd .tools/nginx && \
+		apt-get download -qq nginx && dpkg -x nginx_*.deb . && cd ../..; }; \
+	$(CARGO) bench --locked --bench json --bench overhead
 
 # conf/ and docs/configuration.md are made from the documented types; a test compares them.
 conf: tools

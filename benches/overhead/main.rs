@@ -128,8 +128,10 @@ fn run() -> Result<(), Failure> {
 
 fn subjects(args: &Args, setting: &Setting<'_>) -> Result<Vec<Subject>, Failure> {
     let mut subjects = Vec::new();
-    if args.nginx {
+    if args.nginx && Command::new("nginx").arg("-v").output().is_ok() {
         subjects.push(Subject::nginx(setting)?);
+    } else if args.nginx {
+        eprintln!("nginx is not installed: nothing is compared with it");
     }
     if args.pingora {
         subjects.push(Subject::pingora(setting)?);

@@ -195,9 +195,18 @@ async fn connect(
     match connection {
         Connection::Kept => connector.get_http_session(peer).await,
         Connection::New => {
-            // No connection is kept under a key that nobody used before.
+            if peer.options.alpn.get_max_http_version() == 2 {
+                // A dead HTTP/2 connection is known to be dead: what is left, or new, is shared.
+                let found = connector.get_http_session(peer).await?;
+                if !matches!(found, (HttpSession::H1(_), true)) {
+                    return Ok(found);
+                }
+            }
+            // No connection is kept under a key that nobody used before. An HTTP/2 connection of
+            // one stream is not remembered under that key either.
             let mut unknown = peer.clone();
             unknown.group_key = rand::random();
+            unknown.options.max_h2_streams = 1;
             connector.get_http_session(&unknown).await
         }
     }

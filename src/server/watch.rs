@@ -23,12 +23,14 @@ const POLL: Duration = Duration::from_secs(5);
 /// Calls the reloader when there is a reason.
 pub struct ReloadWatch {
     reloader: Arc<Reloader>,
+    at_start: u64,
 }
 
 impl ReloadWatch {
     /// A watch for this reloader; every change from now on counts.
     pub fn new(reloader: Arc<Reloader>) -> Self {
-        Self { reloader }
+        let at_start = fingerprint(&reloader);
+        Self { reloader, at_start }
     }
 
     async fn reload_if_changed(&self, seen: &mut u64) {
@@ -56,8 +58,8 @@ impl BackgroundService for ReloadWatch {
             }
         };
         let mut seen = fingerprint(&self.reloader);
-        // What changed since the file was read for the start came before the watch.
-        if self.reloader.is_stale() {
+        // What changed since the files were read for the start came before the watch.
+        if seen != self.at_start || self.reloader.is_stale() {
             self.reloader.reload().await;
         }
         loop {
