@@ -1,4 +1,7 @@
-//! The spine: the life of a request, from top to bottom.
+//! The spine: the life of a request.
+//!
+//! Reading order: [`entry`], [`operation`], `serve`, [`admit`], [`exchange`], [`dispatch`],
+//! [`failover`], [`respond`], [`settle`]; beside them [`raw`], [`local`] and [`reject`].
 //!
 //! | hook of Pingora | what it does here |
 //! |---|---|
