@@ -165,10 +165,13 @@ fn write_v1(error: &GatewayError, out: &mut BytesMut) {
     out.put_slice(br#","param":"#);
     write_optional(out, error.param.as_deref());
     out.put_slice(br#","code":"#);
-    // A client's mistake keeps the word that OpenAI's clients know it by, such as
-    // `model_not_found`; the gateway's canonical words are for everything else.
-    let own_word = error.provider_code.as_deref().filter(|_| error.blame == Blame::Client);
-    write_optional(out, own_word.or_else(|| code_word(error.kind)));
+    // What has no canonical word keeps the one that OpenAI's clients know it by, such as
+    // `model_not_found`; type words of other vendors are no codes.
+    let own_word = error
+        .provider_code
+        .as_deref()
+        .filter(|word| error.blame == Blame::Client && is_openai_code(word));
+    write_optional(out, code_word(error.kind).or(own_word));
 }
 
 fn write_openrouter(error: &GatewayError, request_id: &str, out: &mut BytesMut) {
@@ -187,6 +190,12 @@ fn write_openrouter(error: &GatewayError, request_id: &str, out: &mut BytesMut) 
     out.put_slice(br#","request_id":"#);
     write_string(out, request_id);
     out.put_slice(b"}");
+}
+
+/// OpenAI's codes are lower-case words; its types end in `_error`, and other vendors shout.
+fn is_openai_code(word: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    word.bytes().all(plain) && !word.ends_with("_error")
 }
 
 /// Appends a string or `null`.

@@ -36,9 +36,18 @@ def test_malformed_request(anthropic, provider):
 
 def test_the_providers_refusal_is_shown(anthropic):
     with pytest.raises(sdk.BadRequestError) as raised:
-        anthropic.messages.create(model=CLAUDE, max_tokens=10, messages=[])
-    assert "at least one message is required" in str(raised.value)
+        odd = {"role": "bystander", "content": "Hello."}
+        anthropic.messages.create(model=CLAUDE, max_tokens=10, messages=[odd])
+    assert "role" in str(raised.value)
     assert described(raised.value) == "invalid_request_error"
+
+
+def test_an_empty_conversation_is_refused_here(anthropic, provider):
+    with pytest.raises(sdk.BadRequestError) as raised:
+        anthropic.messages.create(model=CLAUDE, max_tokens=10, messages=[])
+    assert "messages must not be empty" in str(raised.value)
+    assert described(raised.value) == "invalid_request_error"
+    assert provider.entries() == []
 
 
 def test_unknown_model(anthropic, provider):
