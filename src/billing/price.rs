@@ -167,7 +167,7 @@ mod tests {
             let [prompt, completion, cached, cache_write_5m, cache_write_1h, reasoning,
                 audio_prompt, audio_completion, web_searches] = counts;
             Usage { prompt, completion, cached, cache_write_5m, cache_write_1h, reasoning,
-                audio_prompt, audio_completion, web_searches }
+                audio_prompt, audio_completion, web_searches, ..Usage::default() }
         }
     }
 

@@ -4,8 +4,10 @@
 //! caller's stream. Text deltas borrow from the upstream bytes, so that a token costs no allocation
 //! besides the output buffer.
 
+use super::message::ReasoningKind;
 use super::response::{Citation, FinishReason};
 use super::usage::Usage;
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// A step of a streamed answer. `choice` is the index of the alternative it belongs to.
@@ -38,6 +40,8 @@ pub enum Event<'a> {
         choice: u32,
         /// The new piece.
         text: Cow<'a, str>,
+        /// Whether it is the reasoning itself or a summary of it.
+        kind: ReasoningKind,
         /// Maker of the reasoning, e.g. `anthropic-claude-v1`.
         format: &'static str,
         /// Position of the reasoning block among the answer's blocks.
@@ -55,8 +59,8 @@ pub enum Event<'a> {
         format: &'static str,
         /// Position of the reasoning block.
         block: u32,
-        /// Tool call the signature belongs to (Gemini).
-        call_id: Option<Cow<'a, str>>,
+        /// Tool call the signature belongs to (Gemini), or the provider's id of the reasoning.
+        id: Option<Cow<'a, str>>,
     },
     /// A tool call begins; `call` counts the calls of this alternative from 0.
     ToolCallStart {
@@ -68,6 +72,8 @@ pub enum Event<'a> {
         id: Cow<'a, str>,
         /// Function name.
         name: Cow<'a, str>,
+        /// Whether it is a call of a free-form tool, whose argument text is no JSON.
+        custom: bool,
     },
     /// More text of the call's JSON arguments.
     ToolCallArguments {
@@ -94,6 +100,20 @@ pub enum Event<'a> {
         /// Base64 text.
         data: Cow<'a, str>,
     },
+    /// A piece of sound the model made.
+    Audio {
+        /// Alternative.
+        choice: u32,
+        /// The new piece.
+        audio: AudioPiece<'a>,
+    },
+    /// Log probabilities of the tokens just sent, in OpenAI's shape (`{"content":[…]}`).
+    Logprobs {
+        /// Alternative.
+        choice: u32,
+        /// The JSON object.
+        json: Cow<'a, RawValue>,
+    },
     /// Sources for the text so far.
     Citations {
         /// Alternative.
@@ -110,6 +130,8 @@ pub enum Event<'a> {
         /// The provider's own word.
         native: Option<Cow<'a, str>>,
     },
+    /// The tier that serves the request.
+    ServiceTier(Cow<'a, str>),
     /// Token counts; the last word on each field wins.
     Usage(Usage),
     /// Sign of life without content.
@@ -118,6 +140,21 @@ pub enum Event<'a> {
     Error(UpstreamError<'a>),
     /// The provider's own end marker was seen.
     End,
+}
+
+/// A piece of streamed sound.
+#[derive(Debug, Clone, Default)]
+pub struct AudioPiece<'a> {
+    /// MIME type or format word, where the provider states it.
+    pub format: Option<Cow<'a, str>>,
+    /// Base64 text.
+    pub data: Option<Cow<'a, str>>,
+    /// What is said.
+    pub transcript: Option<Cow<'a, str>>,
+    /// The provider's id of the whole sound.
+    pub id: Option<Cow<'a, str>>,
+    /// Unix time in seconds at which the id is no longer known.
+    pub expires_at_s: Option<u64>,
 }
 
 /// An error the provider reported inside a stream.

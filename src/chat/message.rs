@@ -57,6 +57,8 @@ pub enum Part<'a> {
         source: Media<'a>,
         /// Name shown to the model.
         filename: Option<Cow<'a, str>>,
+        /// Whether the model shall cite it, where the client said.
+        citations: Option<bool>,
         /// Prompt-cache breakpoint after this part.
         cache: Option<CacheControl>,
     },
@@ -67,6 +69,8 @@ pub enum Part<'a> {
         /// `wav` or `mp3`.
         format: Cow<'a, str>,
     },
+    /// Sound the model made: whole, or named by the id under which its maker keeps it.
+    SpokenAnswer(super::event::AudioPiece<'a>),
     /// A video by URL or data URI.
     Video {
         /// Where its bytes are.

@@ -1,7 +1,7 @@
 //! A chat request in neutral terms.
 
 use super::message::Message;
-use super::tool::{Tool, ToolChoice};
+use super::tool::{CacheControl, Tool, ToolChoice};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
@@ -28,12 +28,22 @@ pub struct Request<'a> {
     pub reasoning: ReasoningRequest,
     /// End user, for the provider's abuse tracking.
     pub user: Option<Cow<'a, str>>,
-    /// `auto`, `default`, `flex`, `priority`, ….
+    /// `auto`, `default`, `flex`, `priority`, …, in OpenAI's words.
     pub service_tier: Option<Cow<'a, str>>,
+    /// How much the model shall write: `low`, `medium`, `high`.
+    pub verbosity: Option<Cow<'a, str>>,
+    /// The client's own labels of the request: a raw JSON object of strings.
+    pub metadata: Option<Cow<'a, RawValue>>,
+    /// Key by which the provider finds its prompt cache.
+    pub prompt_cache_key: Option<Cow<'a, str>>,
+    /// Prompt-cache breakpoint after everything (Anthropic's top-level `cache_control`).
+    pub cache: Option<CacheControl>,
     /// Web search by the provider: the client's raw options.
     pub web_search: Option<Cow<'a, RawValue>>,
     /// Output modalities in lower case (`text`, `image`, `audio`); empty = text.
     pub modalities: Vec<Cow<'a, str>>,
+    /// Voice and format of a spoken answer: OpenAI's raw `audio` object.
+    pub audio: Option<Cow<'a, RawValue>>,
     /// Whether the answer is to be streamed.
     pub stream: bool,
     /// Fields of the client's request that have no neutral meaning: every encoder reports them as
@@ -76,6 +86,8 @@ pub enum ResponseFormat<'a> {
     JsonSchema {
         /// Name of the schema.
         name: Cow<'a, str>,
+        /// What the answer is for, for the model.
+        description: Option<Cow<'a, str>>,
         /// The JSON Schema.
         schema: Cow<'a, RawValue>,
         /// Whether the provider must enforce it.

@@ -16,6 +16,15 @@ pub struct Tool<'a> {
     pub strict: Option<bool>,
     /// Prompt-cache breakpoint after this tool.
     pub cache: Option<CacheControl>,
+    /// Set for a free-form tool, which takes text instead of JSON.
+    pub custom: Option<CustomTool<'a>>,
+}
+
+/// What a free-form tool takes.
+#[derive(Debug, Clone)]
+pub struct CustomTool<'a> {
+    /// OpenAI's raw `format` object (`{"type":"grammar",…}`); absent = any text.
+    pub format: Option<Cow<'a, RawValue>>,
 }
 
 /// How the model shall use the declared tools.
@@ -45,8 +54,11 @@ pub struct ToolCall<'a> {
     pub id: Cow<'a, str>,
     /// Function name.
     pub name: Cow<'a, str>,
-    /// Arguments as the text of a JSON value, numbers and key order as written.
+    /// Arguments as the text of a JSON value, numbers and key order as written; the plain text
+    /// itself for a free-form tool.
     pub arguments: Cow<'a, str>,
+    /// Whether it is a call of a free-form tool.
+    pub custom: bool,
     /// Opaque provider signature that has to come back with the call (Gemini).
     pub signature: Option<Cow<'a, str>>,
 }

@@ -34,6 +34,12 @@ pub struct Usage {
     /// Completion tokens that were audio.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audio_completion: Option<u64>,
+    /// Prompt tokens that were images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_prompt: Option<u64>,
+    /// Completion tokens that were images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_completion: Option<u64>,
     /// Web searches the provider made for this request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub web_searches: Option<u64>,
@@ -56,6 +62,8 @@ impl Usage {
         take(&mut self.reasoning, later.reasoning);
         take(&mut self.audio_prompt, later.audio_prompt);
         take(&mut self.audio_completion, later.audio_completion);
+        take(&mut self.image_prompt, later.image_prompt);
+        take(&mut self.image_completion, later.image_completion);
         take(&mut self.web_searches, later.web_searches);
     }
 

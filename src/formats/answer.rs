@@ -7,10 +7,10 @@
 
 use super::tool_names::ToolNames;
 use super::{
-    AnswerLabel, ApiFormat, FormatError, Observed, StreamFault, anthropic, decode_error, gemini,
-    observe, openai_chat,
+    AnswerLabel, ApiFormat, FormatError, Observed, StreamFault, decode_error, decode_response,
+    encode_response, observe,
 };
-use crate::chat::{Response, Usage};
+use crate::chat::Usage;
 use crate::json::{Members, find, string_literal};
 use bytes::{Bytes, BytesMut};
 use std::ops::Range;
@@ -57,26 +57,16 @@ pub fn relay_renamed(
 ) -> Result<Answer, StreamFault> {
     let (upstream, client) = formats;
     refuse_error(upstream, &body)?;
-    let mut response = decode(upstream, &body).map_err(malformed)?;
+    let mut response = decode_response(upstream, &body).map_err(malformed)?;
     let observed = observe::response(&response);
     if upstream == client {
         drop(response);
         let body = relabelled(client, body, label);
         return Ok(Answer { body, observed });
     }
-    if client != ApiFormat::OpenAiChat {
-        return Err(StreamFault::Malformed("no translation between these formats".into()));
-    }
     names.restore(&mut response);
-    Ok(Answer { body: openai_chat::response::encode(&response, label), observed })
-}
-
-fn decode(format: ApiFormat, body: &[u8]) -> Result<Response<'_>, FormatError> {
-    match format {
-        ApiFormat::OpenAiChat => openai_chat::response::decode(body),
-        ApiFormat::Anthropic => anthropic::response::decode(body),
-        ApiFormat::Gemini => gemini::response::decode(body),
-    }
+    let body = encode_response(client, &response, label).map_err(malformed)?;
+    Ok(Answer { body, observed })
 }
 
 fn malformed(error: FormatError) -> StreamFault {

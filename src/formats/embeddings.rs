@@ -50,9 +50,9 @@ pub fn encode_request(
     model: &str,
 ) -> Result<Prepared, FormatError> {
     match format {
-        ApiFormat::OpenAiChat => openai::encode(body, model),
+        ApiFormat::OpenAiChat | ApiFormat::OpenAiResponses => openai::encode(body, model),
         ApiFormat::Gemini => gemini::encode(body, model),
-        ApiFormat::Anthropic => {
+        ApiFormat::Anthropic | ApiFormat::Completions | ApiFormat::Bedrock => {
             Err(FormatError::field("model", "the provider of this model has no embeddings"))
         }
     }
@@ -67,9 +67,11 @@ pub fn relay(
     model: &str,
 ) -> Result<(Bytes, Usage), StreamFault> {
     match format {
-        ApiFormat::OpenAiChat => openai::relay(&body, model),
+        ApiFormat::OpenAiChat | ApiFormat::OpenAiResponses => openai::relay(&body, model),
         ApiFormat::Gemini => gemini::relay(body, expected, model),
-        ApiFormat::Anthropic => Err(StreamFault::Malformed("Anthropic has no embeddings".into())),
+        ApiFormat::Anthropic | ApiFormat::Completions | ApiFormat::Bedrock => {
+            Err(StreamFault::Malformed("this format has no embeddings".into()))
+        }
     }
 }
 

@@ -14,13 +14,17 @@ pub mod usage_reader;
 mod observe;
 
 pub mod anthropic;
+pub mod bedrock;
+pub mod completions;
 pub mod embeddings;
 pub mod gemini;
 pub mod openai_chat;
+pub mod openai_responses;
 
 use crate::chat::{self, Event, FinishReason, Usage};
 use crate::error::{GatewayError, Kind};
 use bytes::{Bytes, BytesMut};
+use openai_chat::dialect::Dialect;
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,10 +34,16 @@ use std::time::Duration;
 pub enum ApiFormat {
     /// `POST /v1/chat/completions`.
     OpenAiChat,
+    /// `POST /v1/responses`.
+    OpenAiResponses,
     /// `POST /v1/messages`.
     Anthropic,
     /// `POST /v1beta/models/{model}:generateContent` and `:streamGenerateContent`.
     Gemini,
+    /// `POST /v1/completions`: clients only.
+    Completions,
+    /// `POST /model/{model}/converse` and `/converse-stream` of Amazon Bedrock: providers only.
+    Bedrock,
 }
 
 /// How the events of a stream are separated.
@@ -43,6 +53,8 @@ pub enum Framing {
     Sse,
     /// One JSON array whose elements are the events (Gemini without `alt=sse`).
     JsonArray,
+    /// Binary frames with checksums (Amazon Bedrock); providers only.
+    EventStream,
 }
 
 /// What the gateway writes over the provider's own words in an answer.
@@ -71,6 +83,20 @@ pub struct Target<'a> {
     pub max_output_tokens: Option<u64>,
     /// Whether a streamed answer is asked for.
     pub stream: bool,
+    /// Habits of an OpenAI-compatible provider.
+    pub dialect: &'a Dialect,
+}
+
+impl<'a> Target<'a> {
+    /// A model of a provider without habits of its own, of which nothing else is known.
+    pub fn new(model: &'a str) -> Self {
+        Self {
+            model,
+            max_output_tokens: None,
+            stream: false,
+            dialect: &openai_chat::dialect::OPENAI,
+        }
+    }
 }
 
 /// A request in a provider's format.
@@ -189,27 +215,29 @@ pub trait StreamEncoder: Send {
     fn finish(&mut self, out: &mut BytesMut);
 
     /// Appends an in-band error and ends the stream.
-    fn fail(&mut self, error: &GatewayError, out: &mut BytesMut);
+    fn fail(&mut self, error: &GatewayError, request_id: &str, out: &mut BytesMut);
 }
 
 /// Reads a client's request into neutral terms.
 pub fn decode_request(format: ApiFormat, body: &[u8]) -> Result<chat::Request<'_>, FormatError> {
     match format {
         ApiFormat::OpenAiChat => openai_chat::request::decode(body),
-        ApiFormat::Anthropic | ApiFormat::Gemini => Err(FormatError::field(
-            "model",
-            "this model is served by a provider of another format; \
-             use /v1/chat/completions for it",
-        )),
+        ApiFormat::OpenAiResponses => openai_responses::request::decode(body),
+        ApiFormat::Anthropic => anthropic::request::decode(body),
+        ApiFormat::Gemini => gemini::request::decode(body),
+        ApiFormat::Completions => completions::request::decode(body),
+        ApiFormat::Bedrock => Err(not_offered()),
     }
 }
 
 /// Bytes that keep a waiting client of a stream patient; `None` where the format has no such thing.
 pub fn keep_alive(client: ApiFormat) -> Option<&'static [u8]> {
     match client {
-        ApiFormat::OpenAiChat => Some(b": AROUTER PROCESSING\n\n"),
+        ApiFormat::OpenAiChat | ApiFormat::OpenAiResponses | ApiFormat::Completions => {
+            Some(b": AROUTER PROCESSING\n\n")
+        }
         ApiFormat::Anthropic => Some(b"event: ping\ndata: {\"type\": \"ping\"}\n\n"),
-        ApiFormat::Gemini => None,
+        ApiFormat::Gemini | ApiFormat::Bedrock => None,
     }
 }
 
@@ -220,19 +248,85 @@ pub fn encode_request(
     target: Target<'_>,
 ) -> Result<EncodedRequest, FormatError> {
     match format {
+        ApiFormat::OpenAiChat => openai_chat::request::encode(request, target),
+        ApiFormat::OpenAiResponses => openai_responses::request::encode(request, target),
         ApiFormat::Anthropic => anthropic::request::encode(request, target),
         ApiFormat::Gemini => gemini::request::encode(request, target),
-        ApiFormat::OpenAiChat => {
-            Err(FormatError::whole("no translation into OpenAI's chat format is needed yet"))
-        }
+        ApiFormat::Bedrock => bedrock::request::encode(request, target),
+        ApiFormat::Completions => Err(not_offered()),
     }
+}
+
+/// Reads a provider's whole answer into neutral terms.
+pub fn decode_response(format: ApiFormat, body: &[u8]) -> Result<chat::Response<'_>, FormatError> {
+    match format {
+        ApiFormat::OpenAiChat => openai_chat::response::decode(body),
+        ApiFormat::OpenAiResponses => openai_responses::response::decode(body),
+        ApiFormat::Anthropic => anthropic::response::decode(body),
+        ApiFormat::Gemini => gemini::response::decode(body),
+        ApiFormat::Bedrock => bedrock::response::decode(body),
+        ApiFormat::Completions => Err(not_offered()),
+    }
+}
+
+/// Writes a neutral answer in a client's format.
+pub fn encode_response(
+    format: ApiFormat,
+    response: &chat::Response<'_>,
+    label: &AnswerLabel,
+) -> Result<Bytes, FormatError> {
+    Ok(match format {
+        ApiFormat::OpenAiChat => openai_chat::response::encode(response, label),
+        ApiFormat::OpenAiResponses => openai_responses::response::encode(response, label),
+        ApiFormat::Anthropic => anthropic::response::encode(response, label),
+        ApiFormat::Gemini => gemini::response::encode(response, label),
+        ApiFormat::Completions => completions::response::encode(response, label),
+        ApiFormat::Bedrock => return Err(not_offered()),
+    })
+}
+
+/// A reader of a provider's stream.
+pub fn stream_decoder(format: ApiFormat) -> Result<Box<dyn StreamDecoder>, FormatError> {
+    Ok(match format {
+        ApiFormat::OpenAiChat => Box::new(openai_chat::stream::Decoder::new()),
+        ApiFormat::OpenAiResponses => Box::<openai_responses::stream::Decoder>::default(),
+        ApiFormat::Anthropic => Box::new(anthropic::stream::Decoder::new()),
+        ApiFormat::Gemini => Box::<gemini::stream::Decoder>::default(),
+        ApiFormat::Bedrock => Box::<bedrock::stream::Decoder>::default(),
+        ApiFormat::Completions => return Err(not_offered()),
+    })
+}
+
+/// A writer of a client's stream.
+pub fn stream_encoder(
+    format: ApiFormat,
+    framing: Framing,
+    label: AnswerLabel,
+) -> Result<Box<dyn StreamEncoder>, FormatError> {
+    Ok(match format {
+        ApiFormat::OpenAiChat => Box::new(openai_chat::stream::Encoder::new(label)),
+        ApiFormat::OpenAiResponses => {
+            Box::new(openai_responses::stream::Encoder::new(label, framing))
+        }
+        ApiFormat::Anthropic => Box::new(anthropic::stream::Encoder::new(label, framing)),
+        ApiFormat::Gemini => Box::new(gemini::stream::Encoder::new(label, framing)),
+        ApiFormat::Completions => Box::new(completions::stream::Encoder::new(label, framing)),
+        ApiFormat::Bedrock => return Err(not_offered()),
+    })
 }
 
 /// Reads a provider's error answer.
 pub fn decode_error(format: ApiFormat, status: u16, body: &[u8]) -> UpstreamFailure {
     match format {
-        ApiFormat::OpenAiChat => openai_chat::error::decode(status, body),
+        ApiFormat::OpenAiChat | ApiFormat::OpenAiResponses | ApiFormat::Completions => {
+            openai_chat::error::decode(status, body)
+        }
         ApiFormat::Anthropic => anthropic::error::decode(status, body),
         ApiFormat::Gemini => gemini::error::decode(status, body),
+        ApiFormat::Bedrock => bedrock::error::decode(status, body),
     }
+}
+
+fn not_offered() -> FormatError {
+    FormatError::whole("this format is not offered in this direction")
 }

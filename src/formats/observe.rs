@@ -20,7 +20,7 @@ pub(super) fn event(observed: &mut Observed, event: &Event<'_>) {
         Event::ReasoningSignature { encrypted, .. } => observed.saw_content |= *encrypted,
         Event::ToolCallStart { name, .. } => content(observed, name.len()),
         Event::ToolCallArguments { json, .. } => content(observed, json.len()),
-        Event::Image { .. } => observed.saw_content = true,
+        Event::Image { .. } | Event::Audio { .. } => observed.saw_content = true,
         Event::Finish { choice, reason, native } => {
             if *choice == 0 || observed.finish.is_none() {
                 observed.finish = Some(*reason);
@@ -29,7 +29,12 @@ pub(super) fn event(observed: &mut Observed, event: &Event<'_>) {
         }
         Event::Usage(usage) => observed.usage.merge(usage),
         Event::End => observed.ended = true,
-        Event::ToolCallEnd { .. } | Event::Citations { .. } | Event::Ping | Event::Error(_) => {}
+        Event::ToolCallEnd { .. }
+        | Event::Logprobs { .. }
+        | Event::ServiceTier(_)
+        | Event::Citations { .. }
+        | Event::Ping
+        | Event::Error(_) => {}
     }
 }
 

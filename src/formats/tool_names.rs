@@ -16,7 +16,10 @@ impl ToolNames {
     /// The names that change when `request` is written in the provider's format.
     pub fn of(upstream: ApiFormat, request: &Request<'_>) -> Self {
         let sent_name = match upstream {
-            ApiFormat::OpenAiChat => return Self::default(),
+            ApiFormat::OpenAiChat
+            | ApiFormat::OpenAiResponses
+            | ApiFormat::Completions
+            | ApiFormat::Bedrock => return Self::default(),
             ApiFormat::Anthropic => anthropic::names::tool_name,
             ApiFormat::Gemini => gemini::names::sent_name,
         };
@@ -35,9 +38,10 @@ impl ToolNames {
 
     /// The event with the client's name in it, if it has a changed one.
     pub(super) fn restored<'e>(&'e self, event: &Event<'e>) -> Option<Event<'e>> {
-        let Event::ToolCallStart { choice, call, id, name } = event else { return None };
+        let Event::ToolCallStart { choice, call, id, name, custom } = event else { return None };
         let name = Cow::Borrowed(self.original(name)?);
-        Some(Event::ToolCallStart { choice: *choice, call: *call, id: id.clone(), name })
+        let (choice, call, custom) = (*choice, *call, *custom);
+        Some(Event::ToolCallStart { choice, call, id: id.clone(), name, custom })
     }
 
     /// Puts the client's names back into a whole answer.

@@ -13,7 +13,8 @@ use super::passthrough::tap::Tap;
 use super::tool_names::ToolNames;
 use super::{
     AnswerLabel, ApiFormat, FormatError, Framing, Observed, StreamDecoder, StreamEncoder,
-    StreamFault, anthropic, gemini, observe, openai_chat,
+    StreamFault, anthropic, gemini, observe, openai_chat, openai_responses, stream_decoder,
+    stream_encoder,
 };
 use crate::chat::event::{Event, UpstreamError};
 use crate::error::GatewayError;
@@ -51,40 +52,33 @@ enum Stage {
 
 struct Translation {
     decoder: Box<dyn StreamDecoder>,
-    encoder: openai_chat::stream::Encoder,
+    encoder: Box<dyn StreamEncoder>,
     names: ToolNames,
 }
 
 impl Translator {
-    /// A translator for one answer. `framing` is the framing of the provider's stream.
+    /// A translator for one answer. `framing` is the framing of the client's stream, and of the
+    /// provider's where both speak the same format.
     pub fn new(
         upstream: ApiFormat,
         client: ApiFormat,
         framing: Framing,
         label: AnswerLabel,
     ) -> Result<Self, FormatError> {
-        let translate = |decoder| {
+        let stage = if upstream == client {
+            Stage::Tap(Tap::new(client, &label)?)
+        } else {
             Stage::Translate(Box::new(Translation {
-                decoder,
-                encoder: openai_chat::stream::Encoder::new(label.clone()),
+                decoder: stream_decoder(upstream)?,
+                encoder: stream_encoder(client, framing, label.clone())?,
                 names: ToolNames::default(),
             }))
         };
-        let stage = match (upstream, client) {
-            _ if upstream == client => Stage::Tap(Tap::new(client, &label)),
-            (ApiFormat::Anthropic, ApiFormat::OpenAiChat) => {
-                translate(Box::new(anthropic::stream::Decoder::new()))
-            }
-            (ApiFormat::Gemini, ApiFormat::OpenAiChat) => {
-                translate(Box::<gemini::stream::Decoder>::default())
-            }
-            _ => return Err(FormatError::whole("no translation between these formats")),
-        };
         let input = match framing {
-            Framing::Sse => Input::Sse(Frames::new()),
-            Framing::JsonArray => {
+            Framing::JsonArray if upstream == client => {
                 Input::Array { frames: ArrayFrames::default(), place: Place::default() }
             }
+            _ => Input::Sse(Frames::new()),
         };
         let (observed, out) = (Observed::default(), Output::default());
         Ok(Self { client, label, input, stage, observed, out, closed: false })
@@ -166,15 +160,8 @@ impl Translator {
         }
         let out = self.out.buffer();
         match (self.client, &mut self.stage, &self.input) {
-            (ApiFormat::OpenAiChat, Stage::Translate(translation), _) => {
-                translation.encoder.fail(error, out);
-            }
-            (ApiFormat::OpenAiChat, Stage::Tap(_), _) => {
-                let mut encoder = openai_chat::stream::Encoder::new(self.label.clone());
-                if let Some(model) = &self.observed.upstream_model {
-                    encoder.name_model(model);
-                }
-                encoder.fail(error, out);
+            (_, Stage::Translate(translation), _) => {
+                translation.encoder.fail(error, request_id, out);
             }
             (ApiFormat::Anthropic, ..) => anthropic::error::stream_error(error, request_id, out),
             (ApiFormat::Gemini, _, Input::Sse(_)) => {
@@ -182,6 +169,18 @@ impl Translator {
             }
             (ApiFormat::Gemini, _, Input::Array { place, .. }) => {
                 gemini::error::append_array(error, request_id, *place, out);
+            }
+            (ApiFormat::OpenAiResponses, ..) => {
+                let label = self.label.clone();
+                openai_responses::stream::Encoder::new(label, Framing::Sse)
+                    .fail(error, request_id, out);
+            }
+            (ApiFormat::OpenAiChat | ApiFormat::Completions | ApiFormat::Bedrock, ..) => {
+                let mut encoder = openai_chat::stream::Encoder::new(self.label.clone());
+                if let Some(model) = &self.observed.upstream_model {
+                    encoder.name_model(model);
+                }
+                encoder.fail(error, request_id, out);
             }
         }
         self.out.take()

@@ -25,7 +25,12 @@ impl UsageReader {
     /// Reads an event's data, or a whole body; anything without counts is skipped.
     pub fn read(&mut self, json: &[u8]) {
         let at = match self.format {
-            ApiFormat::OpenAiChat => find(json, "usage"),
+            ApiFormat::OpenAiChat | ApiFormat::Completions | ApiFormat::Bedrock => {
+                find(json, "usage")
+            }
+            ApiFormat::OpenAiResponses => {
+                find(json, "usage").or_else(|| find_path(json, &["response", "usage"]))
+            }
             ApiFormat::Anthropic => {
                 find(json, "usage").or_else(|| find_path(json, &["message", "usage"]))
             }
@@ -33,7 +38,10 @@ impl UsageReader {
         };
         let Some(counts) = at.and_then(|range| json.get(range)) else { return };
         match self.format {
-            ApiFormat::OpenAiChat => self.usage.merge(&openai_chat::usage_of(counts)),
+            ApiFormat::OpenAiChat
+            | ApiFormat::OpenAiResponses
+            | ApiFormat::Completions
+            | ApiFormat::Bedrock => self.usage.merge(&openai_chat::usage_of(counts)),
             ApiFormat::Gemini => self.usage.merge(&gemini::usage::usage(counts)),
             ApiFormat::Anthropic => {
                 if let Ok(counts) = serde_json::from_slice(counts) {

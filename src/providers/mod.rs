@@ -50,7 +50,10 @@ pub trait Vendor: Sync {
 /// The vendor that speaks a format.
 pub fn vendor(format: ApiFormat) -> &'static dyn Vendor {
     match format {
-        ApiFormat::OpenAiChat => &openai_compatible::OpenAiCompatible,
+        ApiFormat::OpenAiChat | ApiFormat::Completions | ApiFormat::Bedrock => {
+            &openai_compatible::OpenAiCompatible
+        }
+        ApiFormat::OpenAiResponses => &openai_compatible::OpenAiResponses,
         ApiFormat::Anthropic => &anthropic::Anthropic,
         ApiFormat::Gemini => &google::Google,
     }

@@ -31,3 +31,28 @@ impl Vendor for OpenAiCompatible {
         Vec::new()
     }
 }
+
+/// Speaks `POST {base}/responses` with a bearer token.
+#[derive(Debug, Clone, Copy)]
+pub struct OpenAiResponses;
+
+impl Vendor for OpenAiResponses {
+    fn format(&self) -> ApiFormat {
+        ApiFormat::OpenAiResponses
+    }
+
+    fn path(&self, call: UpstreamCall, model: &str) -> Option<String> {
+        match call {
+            UpstreamCall::Chat | UpstreamCall::ChatStream => Some("/responses".into()),
+            other => OpenAiCompatible.path(other, model),
+        }
+    }
+
+    fn credential(&self, secret: &Secret) -> Option<(HeaderName, HeaderValue)> {
+        OpenAiCompatible.credential(secret)
+    }
+
+    fn headers(&self, client: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
+        OpenAiCompatible.headers(client)
+    }
+}

@@ -317,6 +317,7 @@ impl<'e> Exchange<'e> {
                     model,
                     max_output_tokens: candidate.max_completion_tokens,
                     stream: stream.is_some(),
+                    dialect: &formats::openai_chat::dialect::OPENAI,
                 };
                 let encoded = formats::encode_request(upstream, &request, target)?;
                 Ok(self.encoded(encoded))

@@ -50,8 +50,12 @@ impl Operation {
         match self {
             Self::Health => "health",
             Self::Chat(ApiFormat::OpenAiChat) => "chat",
+            Self::Chat(ApiFormat::OpenAiResponses) => "responses",
+            Self::Chat(ApiFormat::Completions) => "completions",
             Self::Chat(ApiFormat::Anthropic) => "messages",
-            Self::Chat(ApiFormat::Gemini) | Self::Gemini { .. } => "generate_content",
+            Self::Chat(ApiFormat::Gemini | ApiFormat::Bedrock) | Self::Gemini { .. } => {
+                "generate_content"
+            }
             Self::CountTokens => "count_tokens",
             Self::Embeddings => "embeddings",
             Self::Models(_) | Self::GeminiModels(_) => "models",
@@ -113,6 +117,8 @@ const fn fixed(method: &'static str, path: &'static str, operation: Operation) -
 
 const FIXED: &[Fixed] = &[
     fixed("POST", "/chat/completions", Operation::Chat(ApiFormat::OpenAiChat)),
+    fixed("POST", "/responses", Operation::Chat(ApiFormat::OpenAiResponses)),
+    fixed("POST", "/completions", Operation::Chat(ApiFormat::Completions)),
     fixed("POST", "/messages", Operation::Chat(ApiFormat::Anthropic)),
     fixed("POST", "/messages/count_tokens", Operation::CountTokens),
     fixed("POST", "/embeddings", Operation::Embeddings),

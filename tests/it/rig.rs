@@ -15,6 +15,7 @@ use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 
@@ -72,9 +73,22 @@ impl Answer {
     }
 }
 
-/// A loopback address that is free at this moment.
+/// A loopback address that is free and stays so until it is used: its port lies below those the
+/// kernel gives out by itself, in a part of that range which no other running test draws from.
 pub fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    const FIRST_PORT: u32 = 15_000;
+    const PORTS_PER_PROCESS: u32 = 100;
+    const SHARES: u32 = 170;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let share = FIRST_PORT + (std::process::id() % SHARES) * PORTS_PER_PROCESS;
+    loop {
+        let drawn = NEXT.fetch_add(1, Ordering::Relaxed);
+        assert!(drawn < 10 * PORTS_PER_PROCESS, "no free port");
+        let port = u16::try_from(share + drawn % PORTS_PER_PROCESS).unwrap();
+        if let Ok(socket) = TcpListener::bind(("127.0.0.1", port)) {
+            return socket.local_addr().unwrap();
+        }
+    }
 }
 
 impl Rig {

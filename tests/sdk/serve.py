@@ -21,6 +21,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 START_TIMEOUT_S = 15
+FIRST_PORT, PORTS = 10_000, 5_000
 STOP_TIMEOUT_S = 10
 LOG_TAIL_BYTES = 8000
 
@@ -127,15 +128,18 @@ class Stack:
 
 
 def free_addresses(count):
-    """Addresses nobody listens on; all are held until the last is known, so they differ."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for held in sockets:
-            held.bind(("127.0.0.1", 0))
-        return [f"127.0.0.1:{held.getsockname()[1]}" for held in sockets]
-    finally:
-        for held in sockets:
-            held.close()
+    """Addresses nobody listens on, below the ports that the kernel gives out by itself."""
+    found = []
+    while len(found) < count:
+        port = FIRST_PORT + secrets.randbelow(PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if f"127.0.0.1:{port}" not in found:
+            found.append(f"127.0.0.1:{port}")
+    return found
 
 
 def main():

@@ -3,8 +3,11 @@
 //! Called by `formats::answer`; the stream decoder shares the stop reasons and sources. Blocks keep
 //! their order, because a client that sends them back must send them so.
 
+mod encode;
 #[cfg(test)]
 mod tests;
+
+pub use encode::encode;
 
 use super::REASONING_FORMAT;
 use super::block::{self, Block};
@@ -100,7 +103,7 @@ fn read_block<'a>(json: &'a RawValue, text_chars: u64, choice: &mut Choice<'a>) 
         Some(Block::Redacted { data }) => reasoning(ReasoningKind::Encrypted, "".into(), data),
         Some(Block::ToolUse { id, name, input }) => {
             let arguments = input.map_or("{}", RawValue::get).into();
-            Part::ToolCall(ToolCall { id, name, arguments, signature: None })
+            Part::ToolCall(ToolCall { id, name, arguments, signature: None, custom: false })
         }
         None => return text_chars,
     };

@@ -4,7 +4,10 @@
 //! events, blocks and deltas are skipped; an answer without `message_stop` is reported as
 //! truncated, never as complete.
 
+mod encoder;
 mod wire;
+
+pub use encoder::Encoder;
 
 #[cfg(test)]
 mod corpus;
@@ -16,6 +19,7 @@ use super::raw::{self, Str};
 use super::response::{Cited, finish_reason};
 use super::usage::Counts;
 use super::{REASONING_FORMAT, error};
+use crate::chat::message::ReasoningKind;
 use crate::chat::{Event, FinishReason};
 use crate::formats::{StreamDecoder, StreamFault};
 use serde_json::value::RawValue;
@@ -124,7 +128,7 @@ impl Decoder {
                     encrypted: true,
                     format: REASONING_FORMAT,
                     block: index,
-                    call_id: None,
+                    id: None,
                 });
                 Kind::Skipped
             }
@@ -144,7 +148,7 @@ impl Decoder {
     ) -> Kind {
         let call = self.calls;
         self.calls = self.calls.saturating_add(1);
-        sink(Event::ToolCallStart { choice: 0, call, id, name });
+        sink(Event::ToolCallStart { choice: 0, call, id, name, custom: false });
         let Some(input) = input.filter(|input| raw::is_filled_object(input)) else {
             return Kind::Call { call, arguments: Arguments::None };
         };
@@ -241,7 +245,8 @@ impl Decoder {
 
 fn reasoning(block: u32, text: Cow<'_, str>, sink: &mut Sink<'_>) {
     if !text.is_empty() {
-        sink(Event::Reasoning { choice: 0, text, format: REASONING_FORMAT, block });
+        let kind = ReasoningKind::Text;
+        sink(Event::Reasoning { choice: 0, text, kind, format: REASONING_FORMAT, block });
     }
 }
 
@@ -253,7 +258,7 @@ fn signature(block: u32, data: Cow<'_, str>, sink: &mut Sink<'_>) {
             encrypted: false,
             format: REASONING_FORMAT,
             block,
-            call_id: None,
+            id: None,
         });
     }
 }

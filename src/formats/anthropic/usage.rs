@@ -68,9 +68,8 @@ impl Counts {
             cache_write_5m: five_minutes,
             cache_write_1h: hour,
             reasoning: self.output_tokens_details.and_then(|details| details.thinking_tokens),
-            audio_prompt: None,
-            audio_completion: None,
             web_searches: self.server_tool_use.and_then(|tools| tools.web_search_requests),
+            ..Usage::default()
         }
     }
 

@@ -79,7 +79,14 @@ mod tests {
     use crate::chat::tool::Tool;
 
     fn tool(name: &str) -> Tool<'_> {
-        Tool { name: name.into(), description: None, parameters: None, strict: None, cache: None }
+        Tool {
+            name: name.into(),
+            description: None,
+            parameters: None,
+            strict: None,
+            cache: None,
+            custom: None,
+        }
     }
 
     #[test]

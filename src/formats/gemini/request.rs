@@ -1,74 +1,7 @@
-//! Writes a neutral request as the body of `generateContent`.
-//!
-//! What changes the meaning of the answer and cannot be said is refused before anything is sent;
-//! what only tunes it is left out and named in `dropped`. The model and whether to stream are in
-//! the path, which the provider's module makes.
+//! Requests in this format: read from clients, written for providers.
 
-mod config;
-mod contents;
-mod media;
-mod tools;
+mod decode;
+pub mod encode;
 
-use super::model::Family;
-use crate::chat::Request;
-use crate::formats::{EncodedRequest, FormatError, Target};
-use bytes::Bytes;
-use serde::Serialize;
-use std::borrow::Cow;
-
-/// Names of the client's fields that are left out, each once.
-#[derive(Debug, Default)]
-struct Dropped(Vec<Cow<'static, str>>);
-
-impl Dropped {
-    fn name(&mut self, field: impl Into<Cow<'static, str>>) {
-        let field = field.into();
-        if !self.0.contains(&field) {
-            self.0.push(field);
-        }
-    }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Body<'r> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    system_instruction: Option<contents::Instruction<'r>>,
-    contents: Vec<contents::Content<'r>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    tools: Vec<tools::Entry<'r>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tool_config: Option<tools::Config<'r>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    generation_config: Option<config::GenerationConfig<'r>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    service_tier: Option<&'static str>,
-}
-
-/// Writes the request for the target's model.
-pub fn encode(request: &Request<'_>, target: Target<'_>) -> Result<EncodedRequest, FormatError> {
-    let family = Family::of(target.model);
-    let mut dropped = Dropped::default();
-    for field in &request.unmapped {
-        dropped.name(field.clone().into_owned());
-    }
-    if request.user.is_some() {
-        dropped.name("user");
-    }
-    let (system_instruction, contents) = contents::conversation(request, family, &mut dropped)?;
-    let (tools, tool_config) = tools::tools(request, &mut dropped)?;
-    let body = Body {
-        system_instruction,
-        contents,
-        tools,
-        tool_config,
-        generation_config: config::generation(request, target, family, &mut dropped),
-        service_tier: config::service_tier(request, &mut dropped),
-    };
-    let body = serde_json::to_vec(&body)
-        .map_err(|_| FormatError::whole("the request cannot be written for this provider"))?;
-    Ok(EncodedRequest { body: Bytes::from(body), dropped: dropped.0 })
-}
-
-#[cfg(test)]
-mod tests;
+pub use decode::decode;
+pub use encode::encode;

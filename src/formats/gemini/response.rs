@@ -3,6 +3,10 @@
 //! Parts keep their order; visible code and results become fenced text. A blocked prompt is an
 //! answer that refuses, not an error.
 
+mod encode;
+
+pub use encode::encode;
+
 use super::REASONING_FORMAT;
 use super::answer::{Answer, Blob, Candidate, FunctionCall, Part as WirePart, Text};
 use super::finish::{Seen, block, reason, word};
@@ -153,7 +157,7 @@ impl<'a> Reader<'a> {
         let id = call.id.map(|id| id.0).filter(|id| !id.is_empty());
         let id = id.unwrap_or_else(|| new_call_id().into());
         let arguments = call.args.map_or(Cow::Borrowed("{}"), |args| compact(args.get()));
-        self.parts.push(Part::ToolCall(ToolCall { id, name, arguments, signature }));
+        self.parts.push(Part::ToolCall(ToolCall { id, name, arguments, signature, custom: false }));
     }
 
     fn blob(&mut self, blob: Blob<'a>) {

@@ -5,6 +5,9 @@
 //! provider closes the stream: with a finish reason for every alternative, or truncated.
 
 mod choice;
+mod encoder;
+
+pub use encoder::Encoder;
 
 use super::answer::{Answer, PromptFeedback};
 use super::finish::block;

@@ -3,6 +3,7 @@
 //! Most providers besides Anthropic and Google speak it with habits of their own, so everything
 //! that reads an upstream here takes what it understands and skips the rest.
 
+pub mod dialect;
 pub mod error;
 pub mod request;
 pub mod response;

@@ -96,6 +96,7 @@ impl<'r, 'a> Sorted<'r, 'a> {
                 Part::Image { source, .. } => sorted.images.push(source),
                 Part::File { .. }
                 | Part::Audio { .. }
+                | Part::SpokenAnswer(_)
                 | Part::Video { .. }
                 | Part::ToolResult { .. } => {}
             }

@@ -32,6 +32,7 @@ pub(super) fn read(usage: &Node<'_>) -> Usage {
         audio_prompt,
         audio_completion: detail("completion_tokens_details", "audio_tokens"),
         web_searches: detail("server_tool_use", "web_search_requests"),
+        ..Usage::default()
     }
 }
 

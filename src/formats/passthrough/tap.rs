@@ -9,8 +9,8 @@ use super::{native, openai};
 use crate::chat::Event;
 use crate::formats::translator::output::Output;
 use crate::formats::{
-    AnswerLabel, ApiFormat, Observed, StreamDecoder, StreamFault, anthropic, gemini, observe,
-    openai_chat,
+    AnswerLabel, ApiFormat, FormatError, Observed, StreamDecoder, StreamFault, observe,
+    stream_decoder,
 };
 use crate::sse;
 use bytes::{Bytes, BytesMut};
@@ -26,6 +26,7 @@ pub(in crate::formats) struct Tap {
 /// What differs by format: which events are ordinary, and what is written over.
 enum Format {
     OpenAi(openai::Relabel),
+    Responses(native::Model),
     Anthropic(native::Model),
     Gemini(native::Model),
 }
@@ -40,22 +41,21 @@ pub(in crate::formats) enum Reading {
 
 impl Tap {
     /// A tap for one answer.
-    pub(in crate::formats) fn new(format: ApiFormat, label: &AnswerLabel) -> Self {
-        let model = || native::Model::new(label.model.as_deref());
-        match format {
-            ApiFormat::OpenAiChat => Self {
-                format: Format::OpenAi(openai::Relabel::new(label)),
-                decoder: Box::new(openai_chat::stream::Decoder::new()),
-            },
-            ApiFormat::Anthropic => Self {
-                format: Format::Anthropic(model()),
-                decoder: Box::new(anthropic::stream::Decoder::new()),
-            },
-            ApiFormat::Gemini => Self {
-                format: Format::Gemini(model()),
-                decoder: Box::new(gemini::stream::Decoder::default()),
-            },
-        }
+    pub(in crate::formats) fn new(
+        format: ApiFormat,
+        label: &AnswerLabel,
+    ) -> Result<Self, FormatError> {
+        let decoder = stream_decoder(format)?;
+        let model = native::Model::new(label.model.as_deref());
+        let format = match format {
+            ApiFormat::OpenAiResponses => Format::Responses(model),
+            ApiFormat::Anthropic => Format::Anthropic(model),
+            ApiFormat::Gemini => Format::Gemini(model),
+            ApiFormat::OpenAiChat | ApiFormat::Completions | ApiFormat::Bedrock => {
+                Format::OpenAi(openai::Relabel::new(label))
+            }
+        };
+        Ok(Self { format, decoder })
     }
 
     /// Reads a server-sent event and forwards what the client gets of it.
@@ -114,7 +114,7 @@ impl Tap {
             _ if !observed.saw_content || piece.name == Some("error") => Reading::Whole,
             Format::OpenAi(_) => openai::reading(data),
             Format::Anthropic(_) => native::anthropic_reading(data),
-            Format::Gemini(_) => Reading::Whole,
+            Format::Responses(_) | Format::Gemini(_) => Reading::Whole,
         };
         match reading {
             Reading::Content(bytes) => observe::content(observed, bytes),
@@ -128,6 +128,7 @@ impl Tap {
         }
         match &mut self.format {
             Format::OpenAi(relabel) => relabel.forward(piece, out),
+            Format::Responses(model) => model.forward(piece, &["response", "model"], out),
             Format::Anthropic(model) => model.forward(piece, &["message", "model"], out),
             Format::Gemini(model) => model.forward(piece, &["modelVersion"], out),
         }

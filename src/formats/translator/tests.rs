@@ -333,8 +333,14 @@ fn an_error_element_is_not_sent_to_an_array_client() {
 #[test]
 fn changed_function_names_come_back() {
     let name = "weather.for city";
-    let tool =
-        Tool { name: name.into(), description: None, parameters: None, strict: None, cache: None };
+    let tool = Tool {
+        name: name.into(),
+        description: None,
+        parameters: None,
+        strict: None,
+        cache: None,
+        custom: None,
+    };
     let request = Request { tools: vec![tool], ..Request::default() };
     let sent_name = anthropic::names::tool_name(name);
     assert_ne!(sent_name, name);

@@ -79,7 +79,7 @@ pub(super) fn hear(events: &[(Option<String>, String)]) -> (Heard, Option<Stream
         Event::Usage(usage) => heard.usage = usage,
         Event::End => heard.ended = true,
         Event::Ping => {}
-        Event::Image { .. } | Event::Error(_) => panic!("unexpected {event:?}"),
+        _ => panic!("unexpected {event:?}"),
     };
     let mut decoder = Decoder::new();
     let fed = events

@@ -93,6 +93,7 @@ fn names_are_restored() {
     let mut response = decoded(&body);
     let name = "9x".into();
     let tool = crate::chat::tool::Tool {
+        custom: None,
         name,
         description: None,
         parameters: None,

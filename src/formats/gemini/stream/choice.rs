@@ -3,6 +3,7 @@
 //! Blocks are counted over all kinds of content; a block ends where another kind begins.
 
 use super::Sink;
+use crate::chat::message::ReasoningKind;
 use crate::chat::{Event, FinishReason};
 use crate::formats::StreamFault;
 use crate::formats::gemini::REASONING_FORMAT;
@@ -188,11 +189,11 @@ impl Choice {
         let encrypted = text.is_empty();
         if !encrypted {
             self.seen.content = true;
-            sink(Event::Reasoning { choice, text, format, block });
+            sink(Event::Reasoning { choice, text, kind: ReasoningKind::Text, format, block });
         }
         if let Some(data) = signature {
             let call_id = None;
-            sink(Event::ReasoningSignature { choice, data, encrypted, format, block, call_id });
+            sink(Event::ReasoningSignature { choice, data, encrypted, format, block, id: call_id });
         }
     }
 
@@ -209,7 +210,7 @@ impl Choice {
             encrypted: true,
             format: REASONING_FORMAT,
             block,
-            call_id,
+            id: call_id,
         });
     }
 
@@ -258,7 +259,7 @@ impl Choice {
         let (choice, call) = (self.index, self.calls);
         self.calls = self.calls.saturating_add(1);
         self.open = Some((call, Arguments::default()));
-        sink(Event::ToolCallStart { choice, call, id, name });
+        sink(Event::ToolCallStart { choice, call, id, name, custom: false });
     }
 
     fn close_call(&mut self, sink: &mut Sink<'_>) -> Result<(), StreamFault> {

@@ -55,10 +55,10 @@ impl Log {
             Event::Citations { choice, citations } => {
                 self.at(choice).citations.extend(citations.iter().map(|c| (c.start, c.end)));
             }
-            Event::ReasoningSignature { choice, data, call_id, .. } => {
+            Event::ReasoningSignature { choice, data, id: call_id, .. } => {
                 self.at(choice).signatures.push((data.into(), call_id.map(Into::into)));
             }
-            Event::ToolCallStart { choice, call, id, name } => {
+            Event::ToolCallStart { choice, call, id, name, .. } => {
                 let told = self.at(choice);
                 assert_eq!(told.calls.len(), call as usize);
                 told.calls.push((name.into(), Value::Null));
@@ -209,7 +209,8 @@ fn streamed_arguments_are_put_together() {
 fn names_come_back_in_the_clients_form() {
     use crate::chat::tool::Tool;
     let name = "2nd".into();
-    let tool = Tool { name, description: None, parameters: None, strict: None, cache: None };
+    let tool =
+        Tool { name, description: None, parameters: None, strict: None, cache: None, custom: None };
     let request = crate::chat::Request { tools: vec![tool], ..crate::chat::Request::default() };
     let mut decoder = Decoder::new(Renamed::of(&request));
     let sent = crate::formats::gemini::names::sent_name("2nd").into_owned();

@@ -121,6 +121,7 @@ fn tool_calls<'a>(message: &mut Node<'a>, pieces: &[Reasoning<'a>]) -> Vec<ToolC
                 name,
                 arguments: arguments.unwrap_or(Cow::Borrowed("{}")),
                 signature: signature.and_then(|piece| piece.signature.clone()),
+                custom: false,
                 id,
             })
         })

@@ -52,6 +52,7 @@ fn a_plain_answer_says_no_more_than_it_must() {
 #[test]
 fn everything_an_answer_can_hold_is_written() {
     let call = ToolCall {
+        custom: false,
         id: "c1".into(),
         name: "f".into(),
         arguments: "{\"a\":1}".into(),

@@ -137,7 +137,7 @@ impl Decoder {
             call.announced = true;
             let id = call.id.get_or_insert_with(|| format!("call_{choice}_{index}"));
             let (id, number) = (Cow::Borrowed(id.as_str()), call.number);
-            sink(Event::ToolCallStart { choice, call: number, id, name });
+            sink(Event::ToolCallStart { choice, call: number, id, name, custom: false });
         }
         let pieces = arguments.filter(|json| !matches!(json.as_ref(), "" | "null"));
         if let Some(json) = pieces {
@@ -196,7 +196,8 @@ fn reasoning(choice: u32, delta: &mut Node<'_>, sink: &mut Sink<'_>) {
         reasoning_piece(choice, u32::try_from(index).unwrap_or(0), piece, sink);
     }
     if let Some(text) = plain.and_then(Node::into_text).filter(|text| !any && !text.is_empty()) {
-        sink(Event::Reasoning { choice, text, format: UNKNOWN_FORMAT, block: 0 });
+        let kind = ReasoningKind::Text;
+        sink(Event::Reasoning { choice, text, kind, format: UNKNOWN_FORMAT, block: 0 });
     }
 }
 
@@ -217,11 +218,11 @@ fn reasoning_piece(choice: u32, block: u32, piece: Reasoning<'_>, sink: &mut Sin
     let format = FORMATS.into_iter().find(|known| Some(*known) == stated).unwrap_or(UNKNOWN_FORMAT);
     let encrypted = piece.kind == ReasoningKind::Encrypted;
     if !piece.text.is_empty() {
-        sink(Event::Reasoning { choice, text: piece.text, format, block });
+        sink(Event::Reasoning { choice, text: piece.text, kind: piece.kind, format, block });
     }
     if let Some(data) = piece.signature {
-        let call_id = piece.id.filter(|_| encrypted && format == super::CALL_SIGNATURE_FORMAT);
-        sink(Event::ReasoningSignature { choice, data, encrypted, format, block, call_id });
+        let id = piece.id.filter(|_| encrypted);
+        sink(Event::ReasoningSignature { choice, data, encrypted, format, block, id });
     }
 }
 
@@ -237,7 +238,14 @@ fn content(choice: u32, node: Option<Node<'_>>, sink: &mut Sink<'_>) {
                 }
                 for mut thought in thinking.map(Node::into_items).unwrap_or_default() {
                     if let Some(text) = thought.take("text").and_then(Node::into_text) {
-                        sink(Event::Reasoning { choice, text, format: UNKNOWN_FORMAT, block: 0 });
+                        let kind = ReasoningKind::Text;
+                        sink(Event::Reasoning {
+                            choice,
+                            text,
+                            kind,
+                            format: UNKNOWN_FORMAT,
+                            block: 0,
+                        });
                     }
                 }
             }

@@ -281,10 +281,10 @@ impl StreamEncoder for Encoder {
             }
             Event::Text { choice, text } => self.text(*choice, br#""content":"#, text, out),
             Event::Refusal { choice, text } => self.text(*choice, br#""refusal":"#, text, out),
-            Event::Reasoning { choice, text, format, block } => {
+            Event::Reasoning { choice, text, format, block, kind: _ } => {
                 self.reasoning(*choice, &Thought { text, format, block: *block }, out);
             }
-            Event::ReasoningSignature { choice, data, encrypted, format, block, call_id } => {
+            Event::ReasoningSignature { choice, data, encrypted, format, block, id: call_id } => {
                 let signature = Signature {
                     data,
                     encrypted: *encrypted,
@@ -294,7 +294,7 @@ impl StreamEncoder for Encoder {
                 };
                 self.signature(*choice, &signature, out);
             }
-            Event::ToolCallStart { choice, call, id, name } => {
+            Event::ToolCallStart { choice, call, id, name, custom: _ } => {
                 self.call_start(*choice, *call, (id, name), out);
             }
             Event::ToolCallArguments { choice, call, json } => {
@@ -312,7 +312,12 @@ impl StreamEncoder for Encoder {
                 self.remember_finish(*choice, *reason, native.as_deref());
             }
             Event::Usage(later) => self.usage.merge(later),
-            Event::Ping | Event::Error(_) | Event::End => {}
+            Event::Audio { .. }
+            | Event::Logprobs { .. }
+            | Event::ServiceTier(_)
+            | Event::Ping
+            | Event::Error(_)
+            | Event::End => {}
         }
     }
 
@@ -331,7 +336,7 @@ impl StreamEncoder for Encoder {
         out.put_slice(DONE);
     }
 
-    fn fail(&mut self, error: &GatewayError, out: &mut BytesMut) {
+    fn fail(&mut self, error: &GatewayError, _request_id: &str, out: &mut BytesMut) {
         if std::mem::replace(&mut self.ended, true) {
             return;
         }

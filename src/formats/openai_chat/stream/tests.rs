@@ -50,14 +50,20 @@ fn events() -> Vec<Event<'static>> {
     vec![
         Event::Start { id: Some("msg".into()), model: Some("claude".into()) },
         Event::Ping,
-        Event::Reasoning { choice, text: "Hm".into(), format: "anthropic-claude-v1", block: 0 },
+        Event::Reasoning {
+            choice,
+            text: "Hm".into(),
+            kind: crate::chat::message::ReasoningKind::Text,
+            format: "anthropic-claude-v1",
+            block: 0,
+        },
         Event::ReasoningSignature {
             choice,
             data: "S".into(),
             encrypted: false,
             format: "anthropic-claude-v1",
             block: 0,
-            call_id: None,
+            id: None,
         },
         Event::Text { choice, text: "He said \"é\"\n".into() },
         Event::Text { choice, text: "".into() },
@@ -65,19 +71,19 @@ fn events() -> Vec<Event<'static>> {
             choice,
             citations: vec![Citation { url: "u".into(), title: "t".into(), start: 0, end: 2 }],
         },
-        Event::ToolCallStart { choice, call, id: "c1".into(), name: "f".into() },
+        Event::ToolCallStart { choice, call, id: "c1".into(), name: "f".into(), custom: false },
         Event::ReasoningSignature {
             choice,
             data: "G".into(),
             encrypted: true,
             format: "google-gemini-v1",
             block: 1,
-            call_id: Some("c1".into()),
+            id: Some("c1".into()),
         },
         Event::ToolCallArguments { choice, call, json: "{\"a\":".into() },
         Event::ToolCallArguments { choice, call, json: "1}".into() },
         Event::ToolCallEnd { choice, call },
-        Event::ToolCallStart { choice, call: 1, id: "c2".into(), name: "g".into() },
+        Event::ToolCallStart { choice, call: 1, id: "c2".into(), name: "g".into(), custom: false },
         Event::ToolCallEnd { choice, call: 1 },
         Event::Image { choice, mime: "image/png".into(), data: "iVBO".into() },
         Event::Finish { choice, reason: FinishReason::Stop, native: Some("tool_use".into()) },
@@ -144,8 +150,8 @@ fn an_error_ends_the_stream() {
     encoder.event(&Event::Start { id: None, model: Some("claude".into()) }, &mut out);
     out.clear();
     let error = GatewayError::upstream(Kind::ProviderUnavailable, "the provider broke off");
-    encoder.fail(&error, &mut out);
-    encoder.fail(&error, &mut out);
+    encoder.fail(&error, "req-1", &mut out);
+    encoder.fail(&error, "req-1", &mut out);
     encoder.finish(&mut out);
     let head = HEAD.replace("acme/m", "claude");
     let expected = format!(
@@ -183,7 +189,7 @@ fn short(event: &Event<'_>) -> String {
         Event::Text { choice, text } => format!("text{choice} {text}"),
         Event::Refusal { text, .. } => format!("refusal {text}"),
         Event::Reasoning { text, format, .. } => format!("reasoning {text} {format}"),
-        Event::ReasoningSignature { data, encrypted, call_id, .. } => {
+        Event::ReasoningSignature { data, encrypted, id: call_id, .. } => {
             format!("signature {data} {encrypted} {call_id:?}")
         }
         Event::ToolCallStart { call, id, name, .. } => format!("call {call} {id} {name}"),
@@ -195,6 +201,9 @@ fn short(event: &Event<'_>) -> String {
             format!("finish{choice} {} {}", reason.as_str(), native.as_deref().unwrap_or_default())
         }
         Event::Usage(usage) => format!("usage {:?} {:?}", usage.prompt, usage.completion),
+        Event::Audio { .. } | Event::Logprobs { .. } | Event::ServiceTier(_) => {
+            format!("{event:?}")
+        }
         Event::Ping => "ping".to_owned(),
         Event::Error(error) => format!("error {}", error.message),
         Event::End => "end".to_owned(),

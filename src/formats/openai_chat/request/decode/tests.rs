@@ -220,7 +220,7 @@ fn text_is_borrowed_and_raw_json_survives() {
     assert!(matches!(text, Cow::Borrowed("Hi")));
     let parameters = request.tools[0].parameters.as_ref().unwrap();
     assert_eq!(parameters.get(), r#"{"z":1.50,"a":12345678901234567890123}"#);
-    let ResponseFormat::JsonSchema { name, schema, strict } = &request.response_format else {
+    let ResponseFormat::JsonSchema { name, schema, strict, .. } = &request.response_format else {
         panic!()
     };
     assert_eq!((name.as_ref(), schema.get(), *strict), ("n", r#"{"b":1e2,"a":[ ]}"#, Some(false)));

@@ -30,6 +30,7 @@ fn hello() -> Request<'static> {
 
 fn tool(name: &'static str) -> Tool<'static> {
     Tool {
+        custom: None,
         name: name.into(),
         description: None,
         parameters: Some(raw(r#"{"type":"object","properties":{}}"#)),
@@ -39,7 +40,7 @@ fn tool(name: &'static str) -> Tool<'static> {
 }
 
 fn for_model(model: &str) -> Target<'_> {
-    Target { model, max_output_tokens: Some(8_000), stream: false }
+    Target { max_output_tokens: Some(8_000), ..Target::new(model) }
 }
 
 fn encoded(request: &Request<'_>, model: &str) -> (Value, Vec<String>) {
@@ -54,7 +55,7 @@ fn param(request: &Request<'_>) -> String {
 
 #[test]
 fn the_least_request() {
-    let target = Target { model: "m", max_output_tokens: None, stream: true };
+    let target = Target { stream: true, ..Target::new("m") };
     let encoded = encode(&hello(), target).unwrap();
     assert_eq!(
         encoded.body,
@@ -155,8 +156,12 @@ fn thinking_reaches_the_body() {
 #[test]
 fn answer_shapes() {
     let schema = r#"{"type":"object","properties":{"b":{"type":"object"},"a":{}}}"#;
-    let shaped =
-        ResponseFormat::JsonSchema { name: "n".into(), schema: raw(schema), strict: Some(true) };
+    let shaped = ResponseFormat::JsonSchema {
+        name: "n".into(),
+        description: None,
+        schema: raw(schema),
+        strict: Some(true),
+    };
     let request = Request { response_format: shaped, ..hello() };
     let bytes = encode(&request, for_model("claude-haiku-4-5")).unwrap().body;
     let bytes = String::from_utf8(bytes.to_vec()).unwrap();

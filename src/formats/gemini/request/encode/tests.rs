@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 fn target(model: &str) -> Target<'_> {
-    Target { model, max_output_tokens: Some(65_536), stream: false }
+    Target { max_output_tokens: Some(65_536), ..Target::new(model) }
 }
 
 fn written(request: &Request<'_>, model: &str) -> (Value, Vec<Cow<'static, str>>) {
@@ -31,6 +31,7 @@ fn message(role: Role, parts: Vec<Part<'_>>) -> Message<'_> {
 
 fn call<'a>(id: &'a str, name: &'a str, arguments: &'a str) -> Part<'a> {
     Part::ToolCall(ToolCall {
+        custom: false,
         id: id.into(),
         name: name.into(),
         arguments: arguments.into(),
@@ -58,6 +59,7 @@ fn raw(json: &str) -> Cow<'_, RawValue> {
 
 fn tool<'a>(name: &'a str, parameters: Option<&'a str>) -> Tool<'a> {
     Tool {
+        custom: None,
         name: name.into(),
         description: None,
         parameters: parameters.map(raw),
@@ -267,7 +269,7 @@ fn signatures_return_to_their_parts() {
 #[test]
 fn media_by_kind_and_place() {
     let image = |source| Part::Image { source, detail: None, cache: None };
-    let file = |source| Part::File { source, filename: None, cache: None };
+    let file = |source| Part::File { source, filename: None, citations: None, cache: None };
     let url = |url: &'static str| Media::Url(url.into());
     let inline = |mime: &str, data: &str| json!({"inlineData": {"mimeType": mime, "data": data}});
     let at = |mime: &str, uri: &str| json!({"fileData": {"mimeType": mime, "fileUri": uri}});
@@ -324,6 +326,7 @@ fn every_setting_has_its_place() {
         modalities: vec!["text".into(), "image".into()],
         service_tier: Some("priority".into()),
         response_format: ResponseFormat::JsonSchema {
+            description: None,
             name: "n".into(),
             schema: raw(r#"{"type":"object"}"#),
             strict: Some(true),

@@ -108,7 +108,7 @@ impl<'a> Writer<'a, '_> {
                 }
                 Some(media::image(source, *cache, param)?)
             }
-            Part::File { source, filename, cache } => {
+            Part::File { source, filename, cache, citations: _ } => {
                 Some(media::document(source, filename.as_deref(), *cache, param)?)
             }
             Part::Audio { .. } => {
@@ -131,7 +131,7 @@ impl<'a> Writer<'a, '_> {
                     cache_control: cache_mark(*cache),
                 })
             }
-            Part::Reasoning(_) | Part::ToolCall(_) => None,
+            Part::Reasoning(_) | Part::ToolCall(_) | Part::SpokenAnswer(_) => None,
         })
     }
 

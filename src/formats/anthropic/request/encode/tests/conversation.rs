@@ -8,6 +8,7 @@ const PNG: &str = "iVBORw0KGgoAAAAN";
 
 fn call(id: &'static str) -> Part<'static> {
     Part::ToolCall(ToolCall {
+        custom: false,
         id: id.into(),
         name: "f".into(),
         arguments: "{}".into(),

@@ -103,7 +103,7 @@ fn file<'a>(
         (None, Some(id)) => Media::FileId(id),
         (None, None) => return Err(object.fault("file_data", "is missing")),
     };
-    Ok(Part::File { source, filename, cache })
+    Ok(Part::File { source, filename, citations: None, cache })
 }
 
 fn file_data(data: Cow<'_, str>) -> Option<Media<'_>> {

@@ -63,6 +63,7 @@ fn function<'a>(declared: &mut Fields<'a, '_>) -> Result<Tool<'a>, FormatError> 
         parameters: declared.raw_object("parameters")?.map(Cow::Borrowed),
         strict: declared.boolean("strict")?,
         cache: cache_control(declared)?,
+        custom: None,
     })
 }
 

@@ -264,7 +264,7 @@ impl<'r> Writer<'r, '_> {
                 Some(media_part(Source::Inline(media::audio(data, format))))
             }
             Part::Reasoning(reasoning) => thought(reasoning),
-            Part::ToolCall(_) | Part::ToolResult { .. } => None,
+            Part::ToolCall(_) | Part::ToolResult { .. } | Part::SpokenAnswer(_) => None,
         })
     }
 

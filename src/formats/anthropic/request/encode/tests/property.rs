@@ -51,6 +51,7 @@ fn calls(at: usize, step: &Step, messages: &mut Vec<Message<'static>>) {
     for call in 0..count {
         let arguments = ["{}", "", "[1]", "{\"a\":"][call % 4];
         parts.push(Part::ToolCall(ToolCall {
+            custom: false,
             id: id(call).into(),
             name: "f".into(),
             arguments: arguments.into(),

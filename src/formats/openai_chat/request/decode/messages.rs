@@ -172,7 +172,7 @@ fn function<'a>(
     // Providers write a call without arguments in four ways; all mean an empty object.
     let arguments =
         if matches!(arguments.trim(), "" | "null") { Cow::Borrowed("{}") } else { arguments };
-    Ok(ToolCall { id, name, arguments, signature: None })
+    Ok(ToolCall { id, name, arguments, signature: None, custom: false })
 }
 
 /// The signature as Google's own OpenAI layer carries it:

@@ -1,0 +1,7 @@
+//! Streams in this format: read from providers, written for clients.
+
+mod decoder;
+mod encoder;
+
+pub use decoder::Decoder;
+pub use encoder::Encoder;
