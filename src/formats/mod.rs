@@ -6,6 +6,7 @@
 //! into a format itself.
 
 pub mod answer;
+pub mod carried;
 pub mod passthrough;
 pub mod tool_names;
 pub mod translator;

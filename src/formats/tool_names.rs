@@ -8,6 +8,10 @@ use crate::chat::event::Event;
 use crate::chat::{Part, Request, Response};
 use std::borrow::Cow;
 
+/// Schema of a free-form tool where the provider only knows tools that take JSON.
+pub const INPUT_SCHEMA: &str =
+    r#"{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}"#;
+
 /// The changed names of one request.
 #[derive(Debug, Clone, Default)]
 pub struct ToolNames(Vec<(String, String)>);

@@ -64,7 +64,7 @@ fn a_success_that_is_none_is_a_fault() {
     }
     assert!(same(ApiFormat::OpenAiChat, r#"{"error":null,"choices":[]}"#).is_ok());
     let refused =
-        relay(ApiFormat::OpenAiChat, ApiFormat::Gemini, Bytes::from_static(b"{}"), &label());
+        relay(ApiFormat::OpenAiChat, ApiFormat::Bedrock, Bytes::from_static(b"{}"), &label());
     assert!(refused.is_err());
 }
 

@@ -364,6 +364,6 @@ fn clients_wait_in_their_own_way() {
     assert_eq!(keep_alive(ApiFormat::OpenAiChat), Some(": AROUTER PROCESSING\n\n"));
     assert!(keep_alive(ApiFormat::Anthropic).unwrap().starts_with("event: ping\ndata: "));
     assert_eq!(keep_alive(ApiFormat::Gemini), None);
-    let refused = Translator::new(ApiFormat::OpenAiChat, ApiFormat::Gemini, Framing::Sse, label());
+    let refused = Translator::new(ApiFormat::OpenAiChat, ApiFormat::Bedrock, Framing::Sse, label());
     assert!(refused.is_err());
 }
