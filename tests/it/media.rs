@@ -29,7 +29,7 @@ async fn files() -> Peer {
         "/loop" => moved("/loop"),
         "/inside" => moved("http://127.0.0.2/a.png"),
         "/large" => Say::ok("image/png", vec![7; 5000]),
-        "/type" => Say::ok("x-odd/thing", PNG),
+        "/type" => Say::ok("text/html; charset=utf-8", PNG),
         _ => Say::json("").status(404),
     })
     .await
@@ -67,7 +67,11 @@ async fn what_cannot_be_fetched_is_the_callers_error() {
         let url = format!("http://{}{path}", files.address);
         let answer = rig.post("/v1/chat/completions", &asking(&[url])).await;
         assert_eq!(answer.status, 400, "{path}: {}", answer.text());
-        assert_eq!(answer.json()["error"]["param"], "messages", "{path}");
+        let error = answer.json()["error"].clone();
+        assert_eq!(
+            (&error["param"], &error["code"]),
+            (&json!("messages"), &json!("image_download_failed"))
+        );
         assert!(!answer.text().contains("127.0.0."), "{}", answer.text());
     }
     assert!(rig.journal().await.is_empty(), "the provider was asked");
