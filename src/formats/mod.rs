@@ -262,7 +262,7 @@ pub fn encode_request(
 /// Whether a provider of this format takes the bytes of a file only, and not this address of it.
 pub fn needs_bytes(format: ApiFormat, url: &str) -> bool {
     match format {
-        ApiFormat::Bedrock => true,
+        ApiFormat::Bedrock => bedrock::request::needs_bytes(url),
         ApiFormat::Gemini => !url.starts_with("gs://"),
         ApiFormat::OpenAiChat
         | ApiFormat::OpenAiResponses

@@ -5,7 +5,7 @@
 //! an object. Request encoders do all three by fixed rules; whoever relays the answer needs the
 //! list of the request at hand to show the client its own tools again. Usually the list is empty.
 
-use super::{ApiFormat, Target, anthropic, gemini};
+use super::{ApiFormat, Target, anthropic, bedrock, gemini};
 use crate::chat::event::Event;
 use crate::chat::tool::{Tool, ToolCall};
 use crate::chat::{Part, Request, Response};
@@ -80,10 +80,10 @@ fn changed(upstream: ApiFormat, tool: &Tool<'_>, target: Target<'_>) -> Option<C
     let sent = match upstream {
         ApiFormat::Anthropic => anthropic::names::tool_name(&tool.name),
         ApiFormat::Gemini => gemini::names::sent_name(&tool.name),
-        ApiFormat::OpenAiChat
-        | ApiFormat::OpenAiResponses
-        | ApiFormat::Completions
-        | ApiFormat::Bedrock => Cow::Borrowed(tool.name.as_ref()),
+        ApiFormat::Bedrock => bedrock::names::tool_name(&tool.name),
+        ApiFormat::OpenAiChat | ApiFormat::OpenAiResponses | ApiFormat::Completions => {
+            Cow::Borrowed(tool.name.as_ref())
+        }
     };
     let arguments = arguments(upstream, tool, target);
     if arguments == Arguments::Plain && matches!(sent, Cow::Borrowed(_)) {
@@ -94,6 +94,7 @@ fn changed(upstream: ApiFormat, tool: &Tool<'_>, target: Target<'_>) -> Option<C
 
 fn arguments(upstream: ApiFormat, tool: &Tool<'_>, _target: Target<'_>) -> Arguments {
     match (&tool.custom, upstream) {
+        (None, ApiFormat::Bedrock) if bedrock::request::is_wrapped(tool) => Arguments::Wrapped,
         (Some(_), ApiFormat::OpenAiResponses | ApiFormat::OpenAiChat) | (None, _) => {
             Arguments::Plain
         }
