@@ -57,7 +57,7 @@ fn message<'a>(
         "user" => user(blocks::read(Some(content), here, lost)?, messages),
         "assistant" => {
             let parts = assistant(content, here, lost)?;
-            messages.push(Message { role: Role::Assistant, name: None, parts });
+            push(messages, Role::Assistant, parts);
         }
         "system" => push(messages, Role::System, blocks::read(Some(content), here, lost)?),
         _ => return Err(turn.fault("role", "must be one of user, assistant, system")),
@@ -66,20 +66,27 @@ fn message<'a>(
     Ok(())
 }
 
+/// Adds what a role says; turns of one role in a row are one, as they are for the provider.
 fn push<'a>(messages: &mut Vec<Message<'a>>, role: Role, mut parts: Vec<Part<'a>>) {
     parts.retain(|part| !matches!(part, Part::Text { text, .. } if text.is_empty()));
-    if !parts.is_empty() {
-        messages.push(Message { role, name: None, parts });
+    if parts.is_empty() {
+        return;
+    }
+    match messages.last_mut().filter(|last| last.role == role) {
+        Some(last) => last.parts.extend(parts),
+        None => messages.push(Message { role, name: None, parts }),
     }
 }
 
-/// Results first, as Anthropic demands them, one message each.
+/// Results first, as Anthropic demands them, one message each; also those of a second turn in a row.
 fn user<'a>(parts: Vec<Part<'a>>, messages: &mut Vec<Message<'a>>) {
     let (results, said): (Vec<_>, Vec<_>) =
         parts.into_iter().partition(|part| matches!(part, Part::ToolResult { .. }));
+    let before = messages.pop_if(|last| last.role == Role::User && !results.is_empty());
     for result in results {
-        push(messages, Role::Tool, vec![result]);
+        messages.push(Message { role: Role::Tool, name: None, parts: vec![result] });
     }
+    messages.extend(before);
     push(messages, Role::User, said);
 }
 
@@ -89,9 +96,7 @@ fn assistant<'a>(
     lost: &mut Lost<'a>,
 ) -> Result<Vec<Part<'a>>, FormatError> {
     let Node::Array(items) = content else {
-        let mut parts = blocks::read(Some(content), path, lost)?;
-        parts.retain(|part| !matches!(part, Part::Text { text, .. } if text.is_empty()));
-        return Ok(parts);
+        return blocks::read(Some(content), path, lost);
     };
     let mut parts = Vec::with_capacity(items.len());
     for (at, item) in items.into_iter().enumerate() {
@@ -120,7 +125,6 @@ fn assistant<'a>(
             kind => blocks::read_block(kind, block, &mut parts, lost)?,
         }
     }
-    parts.retain(|part| !matches!(part, Part::Text { text, .. } if text.is_empty()));
     Ok(thoughts::sign_calls(parts))
 }
 

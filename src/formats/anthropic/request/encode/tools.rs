@@ -97,10 +97,12 @@ fn choice<'a>(
         }
     };
     if !has_functions {
+        // A search alone may be left to the model or switched off, but no call can be demanded.
         if matches!(r#type, "any" | "tool") {
             dropped.push("tool_choice".into());
+            return None;
         }
-        return None;
+        request.web_search.as_ref()?;
     }
     let single = request.parallel_tool_calls == Some(false) && r#type != "none";
     let is_said = request.tool_choice.is_some() || single;
