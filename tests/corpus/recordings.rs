@@ -46,7 +46,6 @@ pub enum Shape {
 #[derive(Deserialize)]
 struct File {
     id: String,
-    provider: String,
     api: String,
     request: Option<Request>,
     response: Response,
@@ -105,15 +104,14 @@ fn read(path: &Path) -> Option<Recording> {
     let file: File = serde_json::from_str(&text)
         .unwrap_or_else(|error| panic!("{} is no recording: {error}", path.display()));
     let request_path = file.request.as_ref().and_then(|r| r.path.clone()).unwrap_or_default();
-    let format = format_of(&file.api, &request_path)?;
+    let raw = file.request.and_then(|request| request.body);
+    let request = raw.map(|raw| raw.get().to_owned()).filter(|raw| raw.starts_with('{'));
+    let format = format_of(&file.api, &request_path, request.as_deref())?;
     let body = match (file.response.body, file.response.body_b64) {
         (_, Some(base64)) => STANDARD.decode(base64).unwrap(),
         (body, None) => body.unwrap_or_default().into_bytes(),
     };
-    let raw = file.request.and_then(|request| request.body);
-    let request = raw.map(|raw| raw.get().to_owned()).filter(|raw| raw.starts_with('{'));
     let broken = BROKEN.iter().find(|(id, _)| *id == file.id).map(|(_, reason)| *reason);
-    let _provider = file.provider;
     Some(Recording {
         shape: shape_of(&body),
         is_invoke: file.api.starts_with("invoke"),
@@ -128,7 +126,7 @@ fn read(path: &Path) -> Option<Recording> {
 }
 
 /// The format of an API by its name; Amazon's own route carries other makers' formats as well.
-fn format_of(api: &str, path: &str) -> Option<ApiFormat> {
+fn format_of(api: &str, path: &str, request: Option<&str>) -> Option<ApiFormat> {
     Some(match api {
         "chat" => ApiFormat::OpenAiChat,
         "responses" => ApiFormat::OpenAiResponses,
@@ -136,7 +134,9 @@ fn format_of(api: &str, path: &str) -> Option<ApiFormat> {
         "generate" => ApiFormat::Gemini,
         "completions" => ApiFormat::Completions,
         "converse" | "converse-stream" => ApiFormat::Bedrock,
-        "invoke" | "invoke-with-response-stream" if path.contains("anthropic.") => {
+        "invoke" | "invoke-with-response-stream" if path.contains("anthropic.")
+            && request.is_none_or(|request| request.contains("\"messages\"")) =>
+        {
             ApiFormat::Anthropic
         }
         _ => return None,

@@ -30,6 +30,24 @@ pub fn replaced(bytes: &[u8], replacements: &[Replacement<'_>]) -> Vec<u8> {
     out.into_bytes()
 }
 
+/// The same for every element of an array.
+pub fn replaced_in_array(bytes: &[u8], replacements: &[Replacement<'_>]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        if bytes[at] == b'{'
+            && let Some(end) = end_of(bytes, at)
+        {
+            out.extend(replaced(&bytes[at..end], replacements));
+            at = end;
+        } else {
+            out.push(bytes[at]);
+            at += 1;
+        }
+    }
+    out
+}
+
 /// The place of the value at the path.
 pub fn find(text: &str, path: &[&str]) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
