@@ -1,0 +1,1 @@
+//! Recorded exchanges in this format, for tests, where the recordings are present.
