@@ -3,7 +3,7 @@
 //! Request encoders change such names by a fixed rule; whoever relays the answer needs the list of
 //! the request at hand to show the client its own names again. Usually the list is empty.
 
-use super::{ApiFormat, anthropic, gemini};
+use super::{ApiFormat, anthropic, gemini, openai_responses};
 use crate::chat::event::Event;
 use crate::chat::{Part, Request, Response};
 use std::borrow::Cow;
@@ -20,10 +20,10 @@ impl ToolNames {
     /// The names that change when `request` is written in the provider's format.
     pub fn of(upstream: ApiFormat, request: &Request<'_>) -> Self {
         let sent_name = match upstream {
-            ApiFormat::OpenAiChat
-            | ApiFormat::OpenAiResponses
-            | ApiFormat::Completions
-            | ApiFormat::Bedrock => return Self::default(),
+            ApiFormat::OpenAiChat | ApiFormat::Completions | ApiFormat::Bedrock => {
+                return Self::default();
+            }
+            ApiFormat::OpenAiResponses => openai_responses::tool_name,
             ApiFormat::Anthropic => anthropic::names::tool_name,
             ApiFormat::Gemini => gemini::names::sent_name,
         };

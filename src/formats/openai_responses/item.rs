@@ -135,9 +135,7 @@ pub(super) fn reasoning<'a>(item: &Object<'a>) -> Vec<Reasoning<'a>> {
 pub(super) fn maker(item: &Object<'_>) -> &'static str {
     match item.word("format") {
         None => REASONING_FORMAT,
-        Some(word) => {
-            FORMATS.into_iter().find(|known| **known == *word).unwrap_or("unknown")
-        }
+        Some(word) => FORMATS.into_iter().find(|known| **known == *word).unwrap_or("unknown"),
     }
 }
 
@@ -145,7 +143,8 @@ pub(super) fn maker(item: &Object<'_>) -> &'static str {
 /// leave it out.
 pub(super) fn call<'a>(item: &Object<'a>, kind: Kind, index: u64) -> Option<ToolCall<'a>> {
     let custom = kind == Kind::Custom;
-    let arguments = arguments(item, kind).filter(|text| custom || !matches!(text.trim(), "" | "null"));
+    let arguments =
+        arguments(item, kind).filter(|text| custom || !matches!(text.trim(), "" | "null"));
     Some(ToolCall {
         id: call_id(item, index),
         name: item.word("name")?,

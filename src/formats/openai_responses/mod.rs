@@ -13,6 +13,12 @@ mod usage;
 mod write;
 
 #[cfg(test)]
+mod accumulate;
+#[cfg(test)]
+mod corpus;
+#[cfg(test)]
+mod heard;
+#[cfg(test)]
 mod recordings;
 
 pub use names::tool_name;

@@ -1,4 +1,4 @@
-//! Function names and call ids in the alphabet that OpenAI accepts.
+//! Function names and call ids as OpenAI accepts them.
 //!
 //! Used by the request encoder, and by `tool_names` to find the client's own name again. The
 //! mapping depends on the original alone, so that a call and its result always meet.
@@ -17,7 +17,8 @@ pub fn tool_name(original: &str) -> Cow<'_, str> {
         return Cow::Borrowed(original);
     }
     let kept = original.chars().take(MAX - 2 * HASH_BYTES - 1);
-    let mut fitted: String = kept.map(|letter| if allowed(letter) { letter } else { '_' }).collect();
+    let mut fitted: String =
+        kept.map(|letter| if allowed(letter) { letter } else { '_' }).collect();
     fitted.push('_');
     for byte in Sha256::digest(original.as_bytes()).iter().take(HASH_BYTES) {
         // Writing into a String cannot fail.
@@ -26,9 +27,9 @@ pub fn tool_name(original: &str) -> Cow<'_, str> {
     Cow::Owned(fitted)
 }
 
-/// A call id in the same alphabet.
+/// A call id of at most 64 bytes; providers of this format use any characters in theirs.
 pub(super) fn call_id(original: &str) -> Cow<'_, str> {
-    tool_name(original)
+    if original.len() <= MAX { Cow::Borrowed(original) } else { tool_name(original) }
 }
 
 #[cfg(test)]
@@ -43,6 +44,8 @@ mod tests {
         let odd = ["", "a.b", "a:b", "größe", &"x".repeat(65), &"x".repeat(66)];
         let fitted: std::collections::HashSet<_> = odd.iter().map(|name| tool_name(name)).collect();
         assert_eq!(fitted.len(), odd.len());
+        assert_eq!(call_id("resp_1:call_0"), "resp_1:call_0");
+        assert!(call_id(&"é".repeat(40)).len() <= 64);
         assert!(fitted.iter().all(|name| name.len() <= 64 && tool_name(name) == *name));
     }
 }

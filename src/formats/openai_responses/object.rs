@@ -129,14 +129,10 @@ mod tests {
         let object = Object::parse(json).unwrap();
         assert!(matches!(object.text("a"), Some(Cow::Borrowed("y"))));
         assert_eq!(object.text("e").as_deref(), Some("qé"));
-        assert_eq!(["n", "f", "neg", "half", "a", "z"].map(|key| object.count(key)), [
-            Some(7),
-            Some(7),
-            None,
-            None,
-            None,
-            None
-        ]);
+        assert_eq!(
+            ["n", "f", "neg", "half", "a", "z"].map(|key| object.count(key)),
+            [Some(7), Some(7), None, None, None, None]
+        );
         assert!(object.raw("z").is_none() && object.text("n").is_none());
         assert_eq!(object.object("o").unwrap().objects("k").len(), 1);
         for broken in ["[]", "{", "{\"a\":}", "{} x", "\"a\""] {

@@ -37,7 +37,7 @@ pub(super) fn write(usage: &Usage, out: &mut BytesMut) {
     };
     put(r#"{"input_tokens":"#, usage.prompt.unwrap_or(0));
     put(r#","input_tokens_details":{"cached_tokens":"#, usage.cached.unwrap_or(0));
-    if usage.cache_write() > 0 {
+    if usage.cache_write_5m.is_some() || usage.cache_write_1h.is_some() {
         put(r#","cache_write_tokens":"#, usage.cache_write());
     }
     put(r#"},"output_tokens":"#, usage.completion.unwrap_or(0));
@@ -53,7 +53,10 @@ mod tests {
     #[test]
     fn counts_come_back_as_they_were() {
         let cases = [
-            (r#"{"input_tokens":9,"output_tokens":4,"total_tokens":13}"#, (Some(9), Some(4), None, None)),
+            (
+                r#"{"input_tokens":9,"output_tokens":4,"total_tokens":13}"#,
+                (Some(9), Some(4), None, None),
+            ),
             (
                 r#"{"input_tokens":9.0,"input_tokens_details":{"cached_tokens":0},"output_tokens":4,"output_tokens_details":{"reasoning_tokens":3}}"#,
                 (Some(9), Some(4), Some(0), Some(3)),

@@ -12,9 +12,9 @@ mod settings;
 mod tools;
 
 use super::super::object::Object;
+use crate::chat;
 use crate::chat::message::{Part, Role};
 use crate::chat::request::Sampling;
-use crate::chat;
 use crate::formats::FormatError;
 use crate::formats::openai_chat::request::GATEWAY_FIELDS;
 use fields::Fields;

@@ -81,7 +81,8 @@ fn sampling(request: &Request<'_>, dropped: &mut Dropped, out: &mut BytesMut) {
         ("audio", request.audio.is_some()),
         ("cache_control", request.cache.is_some()),
     ];
-    dropped.extend(lost.iter().filter(|(_, is_lost)| *is_lost).map(|(name, _)| Cow::Borrowed(*name)));
+    dropped
+        .extend(lost.iter().filter(|(_, is_lost)| *is_lost).map(|(name, _)| Cow::Borrowed(*name)));
 }
 
 /// The shape and the length of the answer.
@@ -130,7 +131,11 @@ fn reasoning(wanted: ReasoningRequest, out: &mut BytesMut) -> bool {
         member(out, br#""effort":"#, effort);
     }
     if !wanted.exclude {
-        out.put_slice(if effort.is_some() { br#","summary":"auto""# } else { br#""summary":"auto""# });
+        out.put_slice(if effort.is_some() {
+            br#","summary":"auto""#
+        } else {
+            br#""summary":"auto""#
+        });
     }
     out.put_u8(b'}');
     true

@@ -6,9 +6,9 @@
 use super::super::item::{self, Content, Kind};
 use super::super::object::Object;
 use super::super::usage;
+use crate::chat::Response;
 use crate::chat::message::{Media, Part};
 use crate::chat::response::{Choice, Citation};
-use crate::chat::Response;
 use crate::formats::FormatError;
 use serde_json::value::RawValue;
 use std::borrow::Cow;

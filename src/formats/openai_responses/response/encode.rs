@@ -180,13 +180,8 @@ impl<'w> Writer<'w> {
         }
         let id = self.next_id(write::call_prefix(call.custom));
         let text = if call.arguments.is_empty() && !call.custom { "{}" } else { &call.arguments };
-        let item = write::Call {
-            id: &id,
-            call_id: &call.id,
-            name: &call.name,
-            text,
-            custom: call.custom,
-        };
+        let item =
+            write::Call { id: &id, call_id: &call.id, name: &call.name, text, custom: call.custom };
         write::push(&mut self.output, |out| write::call(&item, "completed", out));
     }
 }
@@ -209,7 +204,8 @@ fn joined(first: &Reasoning<'_>, after: &[Part<'_>]) -> usize {
         let fits = is_open
             && (piece.id == first.id || piece.id.is_none() || first.id.is_none())
             && piece.format == first.format
-            && (piece.kind != ReasoningKind::Encrypted || signature(piece).is_some_and(|s| s.is_own()));
+            && (piece.kind != ReasoningKind::Encrypted
+                || signature(piece).is_some_and(|s| s.is_own()));
         is_open &= piece.signature.is_none();
         fits
     };

@@ -85,7 +85,8 @@ impl<'a> Conversation<'a> {
                 Ok(())
             }
             "item_reference" => {
-                Err(path.fault("refers to a stored item, but nothing is stored here; send the item"))
+                Err(path
+                    .fault("refers to a stored item, but nothing is stored here; send the item"))
             }
             kind if SKIPPED.contains(&kind) => Ok(()),
             _ => Err(fields.fault("type", "is not an item this model can be given")),
@@ -107,9 +108,14 @@ impl<'a> Conversation<'a> {
         let Some(raw) = fields.take("content") else {
             return Err(fields.fault("content", "is missing"));
         };
-        let parts = content::read(Some(raw), here.key("content"))?;
+        let mut parts = content::read(Some(raw), here.key("content"))?;
         if role != Role::Assistant {
             self.say(role, parts);
+            return Ok(());
+        }
+        // An empty answer before a call says nothing, and some providers refuse it.
+        parts.retain(|part| !matches!(part, Part::Text { text, .. } if text.is_empty()));
+        if parts.is_empty() {
             return Ok(());
         }
         if std::mem::replace(&mut self.said, false) {

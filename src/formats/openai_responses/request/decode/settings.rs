@@ -87,9 +87,7 @@ fn format<'a>(format: &mut Fields<'a, '_>) -> Result<ResponseFormat<'a>, FormatE
 }
 
 /// `safety_identifier` is the newer name and wins.
-pub(super) fn user<'a>(
-    fields: &mut Fields<'a, '_>,
-) -> Result<Option<Cow<'a, str>>, FormatError> {
+pub(super) fn user<'a>(fields: &mut Fields<'a, '_>) -> Result<Option<Cow<'a, str>>, FormatError> {
     let older = fields.text("user")?;
     Ok(fields.text("safety_identifier")?.or(older))
 }

@@ -50,9 +50,7 @@ fn is_web_search(kind: Option<&RawValue>) -> bool {
 fn tool<'a>(declared: &mut Fields<'a, '_>) -> Result<Tool<'a>, FormatError> {
     let custom = match declared.required_text("type")?.as_ref() {
         "function" => None,
-        "custom" => {
-            Some(CustomTool { format: declared.raw_object("format")?.map(Cow::Borrowed) })
-        }
+        "custom" => Some(CustomTool { format: declared.raw_object("format")?.map(Cow::Borrowed) }),
         other => {
             let word: String = other.chars().take(40).collect();
             let complaint = format!("is a `{word}` tool, which is not supported for this model");
@@ -79,14 +77,13 @@ fn web_search(declared: &RawValue) -> Box<RawValue> {
     }
     if let Some(place) = declared.object("user_location") {
         let known = ["city", "country", "region", "timezone"];
-        let named = known.iter().filter_map(|key| {
-            place.raw(key).map(|value| format!(r#""{key}":{}"#, value.get()))
-        });
+        let named = known
+            .iter()
+            .filter_map(|key| place.raw(key).map(|value| format!(r#""{key}":{}"#, value.get())));
         let named: Vec<String> = named.collect();
         let place = named.join(",");
-        members.push(format!(
-            r#""user_location":{{"type":"approximate","approximate":{{{place}}}}}"#
-        ));
+        members
+            .push(format!(r#""user_location":{{"type":"approximate","approximate":{{{place}}}}}"#));
     }
     // The pieces are JSON, so that the whole is.
     RawValue::from_string(format!("{{{}}}", members.join(",")))

@@ -129,7 +129,8 @@ impl<'m> Writer<'m> {
             let param = || format!("messages[{at}].content[{}]", position + offset);
             self.part(role, part, &param, &mut parts)?;
         }
-        if parts.is_empty() {
+        // OpenAI takes empty messages, but an empty answer says nothing.
+        if parts.is_empty() && (role == Role::Assistant || run.len() > 1) {
             return Ok(());
         }
         push(&mut self.items, |out| {
@@ -252,12 +253,7 @@ impl<'m> Writer<'m> {
         });
     }
 
-    fn result(
-        &mut self,
-        part: &Part<'_>,
-        at: usize,
-        position: usize,
-    ) -> Result<(), FormatError> {
+    fn result(&mut self, part: &Part<'_>, at: usize, position: usize) -> Result<(), FormatError> {
         let Part::ToolResult { call_id: id, parts, is_error, cache, name: _ } = part else {
             return Ok(());
         };
@@ -275,7 +271,9 @@ impl<'m> Writer<'m> {
             out.put_slice(br#","output":"#);
             match parts.as_slice() {
                 [Part::Text { text, .. }] if !text.is_empty() => write_string(out, text),
-                _ if written.is_empty() => out.put_slice(if *is_error { b"\"error\"" } else { b"\"\"" }),
+                _ if written.is_empty() => {
+                    out.put_slice(if *is_error { b"\"error\"" } else { b"\"\"" })
+                }
                 _ => {
                     out.put_u8(b'[');
                     out.put_slice(&written);

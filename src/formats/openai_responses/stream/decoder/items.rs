@@ -213,7 +213,10 @@ impl Items {
                 Content::Text { text, annotations, logprobs } => {
                     if !is_told && !text.is_empty() {
                         self.text((index, part as u64), text, sink);
-                        self.logprobs(logprobs.map(RawValue::get).unwrap_or_default().as_bytes(), sink);
+                        self.logprobs(
+                            logprobs.map(RawValue::get).unwrap_or_default().as_bytes(),
+                            sink,
+                        );
                     }
                     let cite = |note| item::citation(note, base);
                     let citations: Vec<_> = annotations.iter().filter_map(cite).collect();

@@ -78,9 +78,8 @@ impl Thought {
         out: &mut BytesMut,
     ) {
         let shape = if kind == ReasoningKind::Summary { &SUMMARY } else { &TEXT };
-        let goes_on = |part: &OpenPart| {
-            part.block == block && part.shape.is_summary == shape.is_summary
-        };
+        let goes_on =
+            |part: &OpenPart| part.block == block && part.shape.is_summary == shape.is_summary;
         if !self.part.as_ref().is_some_and(goes_on) {
             self.close_part(journal, out);
             let counter = if shape.is_summary { &mut self.summaries } else { &mut self.contents };
