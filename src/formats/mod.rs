@@ -7,6 +7,7 @@
 
 pub mod answer;
 pub mod carried;
+pub mod estimate;
 pub mod passthrough;
 pub mod tool_names;
 pub mod translator;
@@ -212,6 +213,9 @@ pub trait StreamEncoder: Send {
     /// Appends what the event becomes.
     fn event(&mut self, event: &Event<'_>, out: &mut BytesMut);
 
+    /// All that the provider's event at hand says was told: appends what waited for the rest of it.
+    fn settle(&mut self, _out: &mut BytesMut) {}
+
     /// Appends the proper end of the stream.
     fn finish(&mut self, out: &mut BytesMut);
 
@@ -255,6 +259,18 @@ pub fn encode_request(
         ApiFormat::Gemini => gemini::request::encode(request, target),
         ApiFormat::Bedrock => bedrock::request::encode(request, target),
         ApiFormat::Completions => Err(not_offered()),
+    }
+}
+
+/// Whether a provider of this format takes the bytes of a file only, and not this address of it.
+pub fn needs_bytes(format: ApiFormat, url: &str) -> bool {
+    match format {
+        ApiFormat::Bedrock => bedrock::request::needs_bytes(url),
+        ApiFormat::Gemini => !url.starts_with("gs://"),
+        ApiFormat::OpenAiChat
+        | ApiFormat::OpenAiResponses
+        | ApiFormat::Anthropic
+        | ApiFormat::Completions => false,
     }
 }
 
