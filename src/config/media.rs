@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 pub struct MediaConfig {
     /// Whether anything is fetched; without it such a request is answered with 400.
     pub fetch: bool,
-    /// Hosts that may be asked, `*.example.com` for all below a name. Omitted: every public one.
+    /// Hosts that may be asked, `*.example.com` for all below a name; these also by plain http.
+    /// Omitted: every public one, by https.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allowed_hosts: Option<Vec<String>>,
     /// Whether a host may have a private or loopback address; it has to be among `allowed_hosts`.
@@ -29,7 +30,7 @@ impl Default for MediaConfig {
             allowed_hosts: None,
             private_network: false,
             max_bytes: 20 * 1024 * 1024,
-            timeout_s: 15,
+            timeout_s: 5,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Pictures and files that a request names by address, fetched where the provider only takes bytes.
 //!
 //! The addresses come from callers, so that every one is judged: the scheme, the host by the
-//! operator's list, and each address the host resolves to, again after every redirection. Sizes,
-//! number and time are bounded. What was fetched is kept for the request's next attempt.
+//! operator's list, and each address the host resolves to; a redirection may not leave the host.
+//! Sizes, types, number and time are bounded. What was fetched is kept for the request's next attempt.
 
 use crate::chat::message::Media;
 use crate::chat::{Part, Request};
@@ -118,7 +118,9 @@ fn visit_parts(parts: &mut [Part<'_>], see: &mut dyn FnMut(&mut Media<'_>)) {
 }
 
 fn refused(text: impl Into<std::borrow::Cow<'static, str>>) -> GatewayError {
-    GatewayError::client(Kind::InvalidRequest, text).with_param("messages")
+    let mut error = GatewayError::client(Kind::InvalidRequest, text).with_param("messages");
+    error.provider_code = Some("image_download_failed".into());
+    error
 }
 
 fn unreachable_host() -> GatewayError {
@@ -139,8 +141,8 @@ impl Place {
             url.parse().map_err(|_| refused("an address in the request is not valid"))?;
         let tls = match uri.scheme_str() {
             Some("https") => true,
-            Some("http") => false,
-            _ => return Err(refused("only http and https addresses can be fetched")),
+            Some("http") if policy.allowed_hosts.is_some() => false,
+            _ => return Err(refused("only https addresses can be fetched")),
         };
         let authority = uri.authority().ok_or_else(unreachable_host)?;
         if authority.as_str().contains('@') {
@@ -209,7 +211,14 @@ async fn fetch(
         let place = Place::judge(&url, policy)?;
         match get(&place, connector, policy).await? {
             Got::File(file) => return Ok(file),
-            Got::Elsewhere(location) => url = absolute(&place, &location),
+            Got::Elsewhere(location) => {
+                let next = absolute(&place, &location);
+                let host = Place::judge(&next, policy)?.host;
+                if host != place.host {
+                    return Err(refused("a file named in the request is at another host"));
+                }
+                url = next;
+            }
         }
     }
     Err(refused("a file named in the request is redirected too often"))
@@ -265,8 +274,7 @@ async fn read(
     }
     let declared = text(CONTENT_TYPE).unwrap_or_default();
     let mime = declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let kinds = ["image/", "audio/", "video/", "text/", "application/"];
-    if !mime.is_empty() && !kinds.iter().any(|kind| mime.starts_with(kind)) {
+    if !is_usable(&mime) {
         return Err(refused("a file named in the request is of no usable type"));
     }
     let mut bytes = BytesMut::new();
@@ -277,6 +285,14 @@ async fn read(
         bytes.extend_from_slice(&piece);
     }
     Ok(Got::File(File { mime, base64: STANDARD.encode(&bytes) }))
+}
+
+/// Types that a model can read; what stands in a page about the file is none.
+fn is_usable(mime: &str) -> bool {
+    const PLAIN: [&str; 5] =
+        ["", "application/octet-stream", "application/pdf", "text/plain", "text/csv"];
+    let kinds = ["image/", "audio/", "video/"];
+    PLAIN.contains(&mime) || kinds.iter().any(|kind| mime.starts_with(kind))
 }
 
 #[cfg(test)]
@@ -290,11 +306,12 @@ mod tests {
     #[test]
     fn only_what_the_operator_allows_is_asked() {
         let open = MediaConfig::default();
-        for url in ["https://example.com/a.png", "http://example.com:8080/", "https://8.8.8.8/x"] {
+        for url in ["https://example.com/a.png", "https://example.com:8080/", "https://8.8.8.8/x"] {
             assert_eq!(refusal(url, &open), None, "{url}");
         }
         for url in [
             "ftp://example.com/a",
+            "http://example.com/a",
             "file:///etc/passwd",
             "https://user:pw@example.com/a",
             "http://127.0.0.1/a",
@@ -311,7 +328,7 @@ mod tests {
             ..MediaConfig::default()
         };
         assert_eq!(refusal("https://CDN.example.com/a", &listed), None);
-        assert_eq!(refusal("https://a.b.img.example/a", &listed), None);
+        assert_eq!(refusal("http://a.b.img.example/a", &listed), None);
         for url in ["https://example.com/a", "https://img.example/a", "https://evilimg.example/a"] {
             assert!(refusal(url, &listed).is_some(), "{url}");
         }

@@ -126,6 +126,7 @@ fn provider(
 fn api_format(format: ProviderFormat) -> ApiFormat {
     match format {
         ProviderFormat::Openai => ApiFormat::OpenAiChat,
+        ProviderFormat::Responses => ApiFormat::OpenAiResponses,
         ProviderFormat::Anthropic => ApiFormat::Anthropic,
         ProviderFormat::Gemini => ApiFormat::Gemini,
     }
