@@ -19,7 +19,11 @@ pub(in crate::formats) fn accumulate(id: &str, sent: &str) -> Value {
             "response.created" => assert_eq!(at, 0, "{id}"),
             "response.in_progress" => assert_eq!(at, 1, "{id}"),
             "response.completed" | "response.incomplete" | "response.failed" => {
-                assert_eq!(event["response"]["status"], kind["response.".len()..], "{id}");
+                assert_eq!(
+                    event["response"]["status"],
+                    *kind.strip_prefix("response.").unwrap(),
+                    "{id}"
+                );
                 last = event["response"].clone();
             }
             "response.output_item.added" => {

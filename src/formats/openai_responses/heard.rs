@@ -100,8 +100,10 @@ impl Heard {
             }
             Event::Image { .. } => self.images += 1,
             Event::Citations { citations, .. } => {
-                self.citations.extend(citations.iter().map(|c| (c.url.to_string(), c.start, c.end)))
+                let cited = citations.iter().map(|c| (c.url.to_string(), c.start, c.end));
+                self.citations.extend(cited);
             }
+
             Event::Usage(usage) => self.usage = usage,
             Event::Finish { reason, .. } => self.finish = Some(reason.as_str()),
             Event::Start { .. } | Event::Logprobs { .. } | Event::ServiceTier(_) | Event::End => {}

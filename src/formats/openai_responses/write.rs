@@ -261,7 +261,8 @@ impl<'s> Signature<'s> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Call<'c> {
     pub(super) id: &'c str,
-    pub(super) call_id: &'c str,
+    /// What the result has to name.
+    pub(super) answered_by: &'c str,
     pub(super) name: &'c str,
     /// Arguments, or the input of a free-form tool.
     pub(super) text: &'c str,
@@ -279,7 +280,7 @@ pub(super) fn call(call: &Call<'_>, status: &str, out: &mut BytesMut) {
     let kind = if call.custom { "custom_tool_call" } else { "function_call" };
     member(out, br#","type":"#, kind);
     member(out, br#","status":"#, status);
-    member(out, br#","call_id":"#, call.call_id);
+    member(out, br#","call_id":"#, call.answered_by);
     member(out, br#","name":"#, call.name);
     let key: &[u8] = if call.custom { br#","input":"# } else { br#","arguments":"# };
     member(out, key, call.text);
@@ -311,6 +312,13 @@ pub(super) fn member(out: &mut BytesMut, head: &[u8], text: &str) {
 /// Appends a number.
 pub(super) fn number(out: &mut BytesMut, value: u64) {
     out.put_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+/// Appends an array of elements that have commas between them.
+pub(super) fn list(elements: &[u8], out: &mut BytesMut) {
+    out.put_u8(b'[');
+    out.put_slice(elements);
+    out.put_u8(b']');
 }
 
 /// Appends what `write` writes to a list whose elements have commas between them.

@@ -180,8 +180,13 @@ impl<'w> Writer<'w> {
         }
         let id = self.next_id(write::call_prefix(call.custom));
         let text = if call.arguments.is_empty() && !call.custom { "{}" } else { &call.arguments };
-        let item =
-            write::Call { id: &id, call_id: &call.id, name: &call.name, text, custom: call.custom };
+        let item = write::Call {
+            id: &id,
+            answered_by: &call.id,
+            name: &call.name,
+            text,
+            custom: call.custom,
+        };
         write::push(&mut self.output, |out| write::call(&item, "completed", out));
     }
 }

@@ -51,7 +51,7 @@ impl Decoder {
         match wire.kind.as_ref() {
             "response.output_text.delta" => {
                 self.items.text(place, text, sink);
-                self.items.logprobs(wire.logprobs, sink);
+                items::tell_logprobs(wire.logprobs, sink);
             }
             "response.refusal.delta" => self.items.refusal(place, text, sink),
             "response.reasoning_summary_text.delta" | "response.reasoning_summary.delta" => {

@@ -176,12 +176,9 @@ impl Encoder {
                     thought.piece(&mut self.journal, (*kind, *block), text, out);
                 }
             }
-            Event::ReasoningSignature { data, encrypted, format, id, .. } => {
-                if !data.is_empty() {
-                    let id = id.as_deref();
-                    let signature = Signature { data, encrypted: *encrypted, format, id };
-                    self.sign(&signature, out);
-                }
+            Event::ReasoningSignature { data, encrypted, format, id, .. } if !data.is_empty() => {
+                let (encrypted, id) = (*encrypted, id.as_deref());
+                self.sign(&Signature { data, encrypted, format, id }, out);
             }
             Event::Image { mime, data, .. } => self.image(mime, data, out),
             Event::Citations { citations, .. } => {

@@ -4,54 +4,10 @@
 //! what nobody understood.
 
 use crate::formats::FormatError;
+pub(super) use crate::formats::openai_chat::tree::Path;
 use crate::formats::openai_responses::object::{Object, count, elements, text};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::fmt;
-
-/// Where in the request a value stands; written out only for a complaint.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Path<'p> {
-    /// The request.
-    Root,
-    /// A member of an object.
-    Key(&'p Path<'p>, &'p str),
-    /// An element of an array.
-    Index(&'p Path<'p>, usize),
-}
-
-impl fmt::Display for Path<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Root => Ok(()),
-            Self::Key(Self::Root, key) => out.write_str(key),
-            Self::Key(parent, key) => write!(out, "{parent}.{key}"),
-            Self::Index(parent, index) => write!(out, "{parent}[{index}]"),
-        }
-    }
-}
-
-impl<'p> Path<'p> {
-    /// The path of a member.
-    pub(super) fn key(&'p self, key: &'p str) -> Path<'p> {
-        Path::Key(self, key)
-    }
-
-    /// The path of an element.
-    pub(super) fn index(&'p self, index: usize) -> Path<'p> {
-        Path::Index(self, index)
-    }
-
-    /// A complaint about the value here: `` `input[0].role` is missing ``.
-    pub(super) fn fault(&self, complaint: &str) -> FormatError {
-        let path = self.to_string();
-        if path.is_empty() {
-            return FormatError::whole(format!("the request body {complaint}"));
-        }
-        let message = format!("`{path}` {complaint}");
-        FormatError::field(path, message)
-    }
-}
 
 /// An object being read.
 #[derive(Debug)]

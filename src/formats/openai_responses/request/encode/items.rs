@@ -136,13 +136,10 @@ impl<'m> Writer<'m> {
         push(&mut self.items, |out| {
             member(out, br#"{"type":"message","role":"#, word);
             out.put_slice(br#","content":"#);
-            match run {
-                [Part::Text { text, .. }] => write_string(out, text),
-                _ => {
-                    out.put_u8(b'[');
-                    out.put_slice(&parts);
-                    out.put_u8(b']');
-                }
+            if let [Part::Text { text, .. }] = run {
+                write_string(out, text);
+            } else {
+                write::list(&parts, out);
             }
             out.put_u8(b'}');
         });
@@ -271,14 +268,9 @@ impl<'m> Writer<'m> {
             out.put_slice(br#","output":"#);
             match parts.as_slice() {
                 [Part::Text { text, .. }] if !text.is_empty() => write_string(out, text),
-                _ if written.is_empty() => {
-                    out.put_slice(if *is_error { b"\"error\"" } else { b"\"\"" })
-                }
-                _ => {
-                    out.put_u8(b'[');
-                    out.put_slice(&written);
-                    out.put_u8(b']');
-                }
+                _ if !written.is_empty() => write::list(&written, out),
+                // Empty content says nothing of a failure, and there is no flag for it.
+                _ => write_string(out, if *is_error { "error" } else { "" }),
             }
             out.put_u8(b'}');
         });

@@ -42,21 +42,18 @@ fn write_tool(tool: &Tool<'_>, out: &mut BytesMut) {
     if let Some(description) = &tool.description {
         member(out, br#","description":"#, description);
     }
-    match &tool.custom {
-        Some(custom) => {
-            if let Some(format) = &custom.format {
-                out.put_slice(br#","format":"#);
-                out.put_slice(format.get().as_bytes());
-            }
+    if let Some(custom) = &tool.custom {
+        if let Some(format) = &custom.format {
+            out.put_slice(br#","format":"#);
+            out.put_slice(format.get().as_bytes());
         }
-        None => {
-            out.put_slice(br#","parameters":"#);
-            let parameters = tool.parameters.as_deref().map_or(NO_PARAMETERS, RawValue::get);
-            out.put_slice(parameters.as_bytes());
-            // Unlike the chat format, this one enforces the schema when nothing is said.
-            let strict = tool.strict.unwrap_or(false);
-            out.put_slice(format!(r#","strict":{strict}"#).as_bytes());
-        }
+    } else {
+        out.put_slice(br#","parameters":"#);
+        let parameters = tool.parameters.as_deref().map_or(NO_PARAMETERS, RawValue::get);
+        out.put_slice(parameters.as_bytes());
+        // Unlike the chat format, this one enforces the schema when nothing is said.
+        let strict = tool.strict.unwrap_or(false);
+        out.put_slice(format!(r#","strict":{strict}"#).as_bytes());
     }
     out.put_u8(b'}');
 }

@@ -91,17 +91,6 @@ impl Items {
         sink(Event::Text { choice: 0, text: Cow::Borrowed(text) });
     }
 
-    /// Log probabilities of the text just told, in the chat format's shape.
-    pub(super) fn logprobs(&self, list: &[u8], sink: &mut Sink<'_>) {
-        if !list.iter().any(|byte| *byte == b'{') {
-            return;
-        }
-        let Ok(list) = std::str::from_utf8(list) else { return };
-        if let Ok(json) = RawValue::from_string(format!(r#"{{"content":{list}}}"#)) {
-            sink(Event::Logprobs { choice: 0, json: Cow::Owned(json) });
-        }
-    }
-
     pub(super) fn refusal(&mut self, (index, _): (u64, u64), text: &str, sink: &mut Sink<'_>) {
         let Some(item) = self.open(index, Kind::Message) else { return };
         item.is_told = true;
@@ -213,7 +202,7 @@ impl Items {
                 Content::Text { text, annotations, logprobs } => {
                     if !is_told && !text.is_empty() {
                         self.text((index, part as u64), text, sink);
-                        self.logprobs(
+                        tell_logprobs(
                             logprobs.map(RawValue::get).unwrap_or_default().as_bytes(),
                             sink,
                         );
@@ -294,5 +283,16 @@ impl Items {
     /// Whether the model called a tool that the client has to answer.
     pub(super) fn called(&self) -> bool {
         self.calls > 0
+    }
+}
+
+/// Log probabilities of the text just told, in the chat format's shape.
+pub(super) fn tell_logprobs(list: &[u8], sink: &mut Sink<'_>) {
+    if !list.contains(&b'{') {
+        return;
+    }
+    let Ok(list) = std::str::from_utf8(list) else { return };
+    if let Ok(json) = RawValue::from_string(format!(r#"{{"content":{list}}}"#)) {
+        sink(Event::Logprobs { choice: 0, json: Cow::Owned(json) });
     }
 }

@@ -16,7 +16,8 @@ struct Call {
     /// Number among the answer's calls.
     number: u32,
     place: Place,
-    call_id: String,
+    /// What the result has to name.
+    answered_by: String,
     name: String,
     custom: bool,
     text: String,
@@ -45,7 +46,7 @@ impl Calls {
         let call = Call {
             number: start.number,
             place,
-            call_id: start.id.to_owned(),
+            answered_by: start.id.to_owned(),
             name: start.name.to_owned(),
             custom: start.custom,
             text: String::new(),
@@ -92,7 +93,7 @@ impl Call {
         let mut item = BytesMut::new();
         let call = write::Call {
             id: &self.place.id,
-            call_id: &self.call_id,
+            answered_by: &self.answered_by,
             name: &self.name,
             text: &self.text,
             custom: self.custom,

@@ -95,17 +95,17 @@ fn relay(format: ApiFormat, body: &str, size: usize) -> Result<String, (String, 
     let client = ApiFormat::OpenAiResponses;
     let mut relay = Translator::new(format, client, Framing::Sse, label()).unwrap();
     let mut sent = Vec::new();
-    let mut feed = || {
+    let mut run = || {
         for chunk in body.as_bytes().chunks(size.min(body.len().max(1))) {
             sent.extend_from_slice(&relay.push(Bytes::copy_from_slice(chunk))?);
         }
         sent.extend_from_slice(&relay.finish()?);
         Ok(())
     };
-    let fed = feed();
+    let outcome = run();
     sent.extend_from_slice(&relay.take_output());
     let sent = String::from_utf8(sent).unwrap();
-    match fed {
+    match outcome {
         Ok(()) => Ok(sent),
         Err(fault) => Err((sent, fault)),
     }
