@@ -7,7 +7,6 @@
 mod content;
 mod fields;
 mod items;
-mod media;
 mod settings;
 mod tools;
 

@@ -3,11 +3,11 @@
 //! A part of an unknown type is refused, because leaving it out would change the question.
 
 use super::fields::{Fields, Path};
-use super::media;
 use crate::chat::Part;
 use crate::chat::message::Media;
 use crate::chat::tool::CacheControl;
 use crate::formats::FormatError;
+use crate::formats::openai_chat::request::decode::media;
 use crate::formats::openai_responses::object::{elements, text};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -91,10 +91,12 @@ fn file<'a>(
     let filename = fields.text("filename")?;
     let (data, url) = (fields.text("file_data")?, fields.text("file_url")?);
     let source = match (data, url, fields.text("file_id")?) {
-        (Some(data), ..) => match media::locate(data.clone()) {
-            Some(source) => source,
-            None => media::bare_base64(data, filename.as_deref()),
-        },
+        (Some(data), ..) => {
+            let located = media::locate(data.clone());
+            located.or_else(|| media::bare_base64(data)).ok_or_else(|| {
+                fields.fault("file_data", "must be a data: URI, an address, or base64 of a PDF")
+            })?
+        }
         (None, Some(url), _) => located(fields, "file_url", url)?,
         (None, None, Some(id)) => Media::FileId(id),
         (None, None, None) => return Err(fields.fault("file_data", "is missing")),
