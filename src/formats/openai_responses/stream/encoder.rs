@@ -32,6 +32,9 @@ pub struct Encoder {
     ended: bool,
     open: Open,
     calls: Calls,
+    /// Encrypted reasoning that came while a message was open: it follows the message, which may
+    /// still get its sources.
+    pending: Vec<String>,
     /// Characters of text written.
     chars: u64,
     usage: Usage,
@@ -59,6 +62,7 @@ impl Encoder {
             ended: false,
             open: Open::Nothing,
             calls: Calls::default(),
+            pending: Vec::new(),
             chars: 0,
             usage: Usage::default(),
             tier: None,
@@ -109,6 +113,20 @@ impl Encoder {
             Open::Message(message) => message.close(&mut self.journal, status, out),
             Open::Thought(thought) => thought.close(&mut self.journal, out),
         }
+        for data in std::mem::take(&mut self.pending) {
+            self.write_signature(data, out);
+        }
+    }
+
+    /// Writes a reasoning item, the open one or a new one, with its encrypted form.
+    fn write_signature(&mut self, data: String, out: &mut BytesMut) {
+        if !matches!(self.open, Open::Thought(_)) {
+            self.open = Thought::open(&mut self.journal, out).map_or(Open::Nothing, Open::Thought);
+        }
+        if let Open::Thought(mut thought) = std::mem::replace(&mut self.open, Open::Nothing) {
+            thought.sign(data);
+            thought.close(&mut self.journal, out);
+        }
     }
 
     fn text(&mut self, kind: PartKind, text: &str, out: &mut BytesMut) {
@@ -138,14 +156,18 @@ impl Encoder {
     /// Signatures stay even where the text is withheld. One that belongs to something else than
     /// the text before it gets an item of its own; none is followed by more text of its block.
     fn sign(&mut self, signature: &Signature<'_>, out: &mut BytesMut) {
-        if signature.encrypted && !signature.is_own() {
-            self.close_open("completed", out);
+        let data = signature.text().into_owned();
+        if !self.journal.has_room(data.len()) {
+            return;
         }
-        self.open_thought(out);
-        if let Open::Thought(thought) = &mut self.open {
-            thought.sign(&mut self.journal, signature);
+        match &self.open {
+            Open::Message(_) => return self.pending.push(data),
+            Open::Thought(_) if signature.encrypted && !signature.is_own() => {
+                self.close_open("completed", out);
+            }
+            Open::Thought(_) | Open::Nothing => {}
         }
-        self.close_open("completed", out);
+        self.write_signature(data, out);
     }
 
     fn image(&mut self, mime: &str, data: &str, out: &mut BytesMut) {

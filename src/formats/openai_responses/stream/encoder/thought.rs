@@ -2,7 +2,7 @@
 
 use super::journal::{Journal, Place, end};
 use crate::chat::message::ReasoningKind;
-use crate::formats::openai_responses::write::{self, ReasoningParts, Signature, member, number};
+use crate::formats::openai_responses::write::{self, ReasoningParts, member, number};
 use bytes::{BufMut, BytesMut};
 
 /// An open reasoning item.
@@ -109,11 +109,8 @@ impl Thought {
     }
 
     /// Takes what the maker needs to go on; it is written when the item ends.
-    pub(super) fn sign(&mut self, journal: &mut Journal, signature: &Signature<'_>) {
-        let data = signature.text();
-        if journal.has_room(data.len()) {
-            self.parts.encrypted = Some(data.into_owned());
-        }
+    pub(super) fn sign(&mut self, data: String) {
+        self.parts.encrypted = Some(data);
     }
 
     /// Ends the item.
