@@ -15,6 +15,9 @@ use crate::formats::AnswerLabel;
 use crate::json::write_string;
 use bytes::{BufMut, Bytes, BytesMut};
 
+#[cfg(test)]
+mod tests;
+
 /// Writes the answer under the gateway's label; of several alternatives the first.
 pub fn encode(response: &Response<'_>, label: &AnswerLabel) -> Bytes {
     let choice = response.choices.iter().min_by_key(|choice| choice.index);
