@@ -16,7 +16,8 @@ use super::secret_ref::ProviderKey;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProviderConfig {
-    /// The wire format the provider speaks: `openai`, `anthropic` or `gemini`.
+    /// The wire format the provider speaks: `openai`, `responses`, `anthropic`
+    /// or `gemini`.
     pub format: ProviderFormat,
     /// Where its API starts, like `https://api.openai.com/v1`. A loopback address may be written
     /// literally; other private addresses need `private_network`.
@@ -64,6 +65,8 @@ pub struct ProviderConfig {
 pub enum ProviderFormat {
     /// OpenAI's API and everything compatible with it.
     Openai,
+    /// OpenAI's Responses API.
+    Responses,
     /// Anthropic's Messages API.
     Anthropic,
     /// Google's Gemini API.

@@ -20,7 +20,7 @@ const HEAD: &str = "\
 ";
 
 /// Examples for names and for keys without a default; `*` is any table of that kind.
-const EXAMPLES: [(&str, &str); 45] = [
+const EXAMPLES: [(&str, &str); 46] = [
     ("include", "[\"conf.d/*.toml\"]"),
     ("server.tls.cert.file", "\"tls/cert.pem\""),
     ("server.tls.key.file", "\"tls/key.pem\""),
@@ -38,6 +38,7 @@ const EXAMPLES: [(&str, &str); 45] = [
     ("providers.*.keys.models", "[\"gpt-5.4\"]"),
     ("server.tls.key.env", "\"TLS_KEY\""),
     ("server.tls.key.insecure_literal", "\"…\""),
+    ("media.allowed_hosts", "[\"images.example.com\", \"*.cdn.example.com\"]"),
     ("models.*.context_length", "128000"),
     ("models.*.max_completion_tokens", "16384"),
     ("models.*.endpoints.provider", "\"openai\""),

@@ -5,13 +5,14 @@
 
 pub mod dialect;
 pub mod error;
+pub mod names;
 pub mod request;
 pub mod response;
 pub mod stream;
 
 mod reasoning_details;
-mod tree;
-mod usage;
+pub(in crate::formats) mod tree;
+pub(in crate::formats) mod usage;
 
 /// Reads a `usage` object; what cannot be read counts as not reported.
 pub fn usage_of(json: &[u8]) -> crate::chat::Usage {
