@@ -15,7 +15,7 @@ mod corpus;
 mod tests;
 
 use super::super::answer::{self, CITATIONS_MAX, Place, Said, Unstated};
-use super::super::{error, input, names};
+use super::super::{error, input};
 use crate::chat::response::Citation;
 use crate::chat::{Event, FinishReason, Usage};
 use crate::error::{GatewayError, Kind};
@@ -222,7 +222,7 @@ impl Encoder {
     fn call_start(&mut self, call: &WaitingCall, out: &mut BytesMut) {
         self.close(out);
         self.said = Said::Calls;
-        frames::tool_start(self.index, &names::call_id(&call.id), &call.name, out);
+        frames::tool_start(self.index, &call.id, &call.name, out);
         let arguments =
             if call.custom { Arguments::FreeText(String::new()) } else { Arguments::None };
         self.open = Open::Call { call: call.call, arguments };

@@ -76,8 +76,7 @@ impl Listener {
                 self.told.signatures.push(((*format).to_owned(), data.to_string()));
             }
             Event::ToolCallStart { call, id, name, .. } => {
-                let id = names::call_id(id).into_owned();
-                self.arguments.insert(*call, (id, name.to_string(), String::new()));
+                self.arguments.insert(*call, (id.to_string(), name.to_string(), String::new()));
             }
             Event::ToolCallArguments { call, json, .. } => {
                 self.arguments.get_mut(call).unwrap().2.push_str(json);

@@ -336,7 +336,7 @@ fn signatures_stand_where_a_client_keeps_them() {
         format!("redacted_thinking:{}", packed("openai-responses-v1", "rs_1", "E")),
         "thinking:<google-gemini-v1|call_0|G>".into(),
         "tool_use:f".into(),
-        format!("thinking:<google-gemini-v1|{}|H>", names::call_id("call:1")),
+        "thinking:<google-gemini-v1|call:1|H>".into(),
         "tool_use:g".into(),
     ];
     assert_eq!(blocks(&told), expected);
