@@ -5,7 +5,7 @@ mod conversation;
 use super::*;
 use crate::chat::Request;
 use crate::chat::message::Part;
-use crate::chat::request::{Effort, ReasoningRequest};
+use crate::chat::request::{Effort, ReasoningRequest, ResponseFormat};
 use crate::chat::tool::{CacheControl, ToolChoice};
 
 /// A request with more members.
@@ -188,11 +188,12 @@ fn the_shape_of_the_answer() {
     for wrapper in [r#""output_format":X"#, r#""output_config":{"format":X}"#] {
         let format = format!(r#"{{"type":"json_schema","schema":{schema}}}"#);
         look(&wrapper.replace('X', &format), |request| {
-            let ResponseFormat::JsonSchema { schema: read, name, .. } = &request.response_format
+            let ResponseFormat::JsonSchema { schema: read, name, strict, .. } =
+                &request.response_format
             else {
                 panic!("{wrapper}")
             };
-            assert_eq!((read.get(), name.as_ref()), (schema, "response"));
+            assert_eq!((read.get(), name.as_ref(), *strict), (schema, "response", None));
             assert!(request.unmapped.is_empty());
         });
     }
