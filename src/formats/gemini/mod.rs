@@ -19,6 +19,7 @@ mod logprobs;
 mod media_type;
 mod model;
 mod partial_args;
+mod parts;
 mod signature;
 
 pub use media_type::needs_bytes;
