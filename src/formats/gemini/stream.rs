@@ -53,10 +53,9 @@ impl Decoder {
         }
         let metadata = answer.usage_metadata.unwrap_or_default();
         let mut usage = metadata.counts();
-        let tier = metadata.tier();
-        if tier.is_some() && tier != self.tier {
-            self.tier.clone_from(&tier);
-            tier.into_iter().for_each(|tier| sink(Event::ServiceTier(tier)));
+        if let Some(tier) = metadata.tier().filter(|tier| self.tier.as_ref() != Some(tier)) {
+            self.tier = Some(tier.clone());
+            sink(Event::ServiceTier(tier));
         }
         for (position, candidate) in answer.candidates.unwrap_or_default().into_iter().enumerate() {
             let index = candidate.index.and_then(|i| usize::try_from(i).ok()).unwrap_or(position);

@@ -24,18 +24,17 @@ const ID_CHARS: usize = 22;
 /// Writes the answer under the gateway's label.
 pub fn encode(response: &Response<'_>, label: &AnswerLabel) -> Bytes {
     let mut out = BytesMut::with_capacity(1_024);
-    match blocked(response) {
-        Some((message, native)) => write_block(&message, native, &mut out),
-        None => {
-            out.put_slice(br#"{"candidates":["#);
-            for (at, choice) in response.choices.iter().enumerate() {
-                if at > 0 {
-                    out.put_u8(b',');
-                }
-                write_candidate(choice, label, &mut out);
+    if let Some((message, native)) = blocked(response) {
+        write_block(&message, native, &mut out);
+    } else {
+        out.put_slice(br#"{"candidates":["#);
+        for (at, choice) in response.choices.iter().enumerate() {
+            if at > 0 {
+                out.put_u8(b',');
             }
-            out.put_u8(b']');
+            write_candidate(choice, label, &mut out);
         }
+        out.put_u8(b']');
     }
     usage::write(&response.usage, response.service_tier.as_deref(), &mut out);
     let model = label.model.as_deref().or(response.model.as_deref());
@@ -50,15 +49,16 @@ pub(in crate::formats::gemini) fn write_names(
     id: Option<&str>,
     out: &mut BytesMut,
 ) {
-    out.put_slice(br#","modelVersion":"#);
-    write_string(out, model.unwrap_or_default());
+    if let Some(model) = model.filter(|model| !model.is_empty()) {
+        out.put_slice(br#","modelVersion":"#);
+        write_string(out, model);
+    }
     out.put_slice(br#","responseId":"#);
-    match id.filter(|id| !id.is_empty()) {
-        Some(id) => write_string(out, id),
-        None => {
-            let random = rand::rng().sample_iter(Alphanumeric).take(ID_CHARS).map(char::from);
-            write_string(out, &random.collect::<String>());
-        }
+    if let Some(id) = id.filter(|id| !id.is_empty()) {
+        write_string(out, id);
+    } else {
+        let random = rand::rng().sample_iter(Alphanumeric).take(ID_CHARS).map(char::from);
+        write_string(out, &random.collect::<String>());
     }
 }
 

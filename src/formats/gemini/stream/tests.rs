@@ -76,7 +76,7 @@ impl Log {
             Event::Audio { choice, audio } => {
                 let format = audio.format.unwrap_or_default();
                 let data = audio.data.unwrap_or_default();
-                self.at(choice).sound += &format!("{format},{data};");
+                self.at(choice).sound += &[&format, ",", &data, ";"].concat();
             }
             Event::Logprobs { choice, json } => self.at(choice).logprobs += json.get(),
             Event::ServiceTier(tier) => self.tiers.push(tier.into()),

@@ -51,7 +51,9 @@ fn written(events: &[Event<'_>], exclude: bool) -> Vec<Value> {
     let mut both = [Framing::Sse, Framing::JsonArray].map(|framing| {
         let mut encoder = Encoder::new(label(exclude), framing);
         let mut out = BytesMut::new();
-        events.iter().for_each(|event| encoder.event(event, &mut out));
+        for event in events {
+            encoder.event(event, &mut out);
+        }
         encoder.finish(&mut out);
         encoder.finish(&mut out);
         values(framing, &out)
@@ -312,7 +314,9 @@ fn silence_and_failure_are_well_formed() {
         for said in [vec![], vec![text("a")], vec![start(), text("a"), text("b")]] {
             let mut encoder = Encoder::new(label(false), framing);
             let mut out = BytesMut::new();
-            said.iter().for_each(|event| encoder.event(event, &mut out));
+            for event in &said {
+                encoder.event(event, &mut out);
+            }
             encoder.fail(&error, "req-1", &mut out);
             let length = out.len();
             encoder.event(&text("late"), &mut out);

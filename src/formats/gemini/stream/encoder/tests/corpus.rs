@@ -30,34 +30,34 @@ struct Choice {
 impl Told {
     fn take(&mut self, event: &Event<'_>) {
         match event {
-            Event::Text { choice, text } => self.at(choice).text.push_str(text),
-            Event::Refusal { choice, text } => self.at(choice).refusal.push_str(text),
-            Event::Reasoning { choice, text, .. } => self.at(choice).reasoning.push_str(text),
+            Event::Text { choice, text } => self.at(*choice).text.push_str(text),
+            Event::Refusal { choice, text } => self.at(*choice).refusal.push_str(text),
+            Event::Reasoning { choice, text, .. } => self.at(*choice).reasoning.push_str(text),
             Event::ReasoningSignature { choice, data, id, .. } => {
-                self.at(choice)
+                self.at(*choice)
                     .signatures
                     .push((data.to_string(), id.as_ref().map(ToString::to_string)));
             }
             Event::ToolCallStart { choice, id, name, .. } => {
-                self.at(choice).calls.push((id.to_string(), name.to_string(), json!("")));
+                self.at(*choice).calls.push((id.to_string(), name.to_string(), json!("")));
             }
             Event::ToolCallArguments { choice, call, json } => {
-                let arguments = &mut self.at(choice).calls[*call as usize].2;
+                let arguments = &mut self.at(*choice).calls[*call as usize].2;
                 *arguments = json!(arguments.as_str().unwrap().to_owned() + json);
             }
             Event::Image { choice, mime, data } => {
-                self.at(choice).media.push(format!("{mime}{data}"))
+                self.at(*choice).media.push(format!("{mime}{data}"));
             }
-            Event::Audio { choice, audio } => self.at(choice).media.push(format!("{audio:?}")),
+            Event::Audio { choice, audio } => self.at(*choice).media.push(format!("{audio:?}")),
             Event::Logprobs { choice, json } => {
-                self.at(choice).logprobs.push(json.get().to_owned())
+                self.at(*choice).logprobs.push(json.get().to_owned());
             }
             Event::Citations { choice, citations } => {
                 let cited = citations.iter().map(|one| (one.url.to_string(), one.start, one.end));
-                self.at(choice).citations.extend(cited);
+                self.at(*choice).citations.extend(cited);
             }
             Event::Finish { choice, reason, .. } => {
-                assert_eq!(self.at(choice).finish.replace(*reason), None);
+                assert_eq!(self.at(*choice).finish.replace(*reason), None);
             }
             Event::Usage(usage) => self.usage.merge(usage),
             Event::ServiceTier(tier) => self.tier = Some(tier.to_string()),
@@ -66,8 +66,8 @@ impl Told {
         }
     }
 
-    fn at(&mut self, index: &u32) -> &mut Choice {
-        self.choices.entry(*index).or_default()
+    fn at(&mut self, index: u32) -> &mut Choice {
+        self.choices.entry(index).or_default()
     }
 
     /// Without what cannot be the same: searches are counted by queries that nobody kept.
