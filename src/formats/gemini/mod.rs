@@ -28,4 +28,6 @@ pub use media_type::needs_bytes;
 pub const REASONING_FORMAT: &str = "google-gemini-v1";
 
 #[cfg(test)]
+mod loops;
+#[cfg(test)]
 pub(in crate::formats) mod recordings;
