@@ -250,15 +250,21 @@ fn alternatives_sources_and_usage_end_together() {
 fn refusals_alone_are_blocked_prompts() {
     let no = |text: &'static str| Event::Refusal { choice: 0, text: text.into() };
     let events = [no("I "), no("won't"), finish_event(FinishReason::ContentFilter)];
-    let values = written(&events, false);
+    let blocked = written(&events, false);
     assert_eq!(
-        values,
+        blocked,
         [json!({"promptFeedback": {"blockReason": "SAFETY", "blockReasonMessage": "I won't"},
             "modelVersion": null, "responseId": null})]
     );
     let events = [no("I "), no("won't"), finish_event(FinishReason::Stop)];
     assert_eq!(parts_of(&written(&events, false))[0], json!({"text": "I won't"}));
     let events = [no("no"), text("but"), no("no"), finish_event(FinishReason::ContentFilter)];
+    let mut encoder = Encoder::new(label(false), Framing::Sse);
+    let mut out = BytesMut::new();
+    for event in &events[..3] {
+        encoder.event(event, &mut out);
+    }
+    assert!(out.ends_with(b"\r\n\r\n") && values(Framing::Sse, &out).len() == 3, "nothing waits");
     let said = parts_of(&written(&events, false));
     assert_eq!(said[..3], [json!({"text": "no"}), json!({"text": "but"}), json!({"text": "no"})]);
 }

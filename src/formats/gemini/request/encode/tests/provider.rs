@@ -86,12 +86,12 @@ fn voices_and_resolutions() {
         (vec![Some("low"), None], Value::Null, vec!["image_url.detail"]),
         (vec![Some("original")], Value::Null, vec!["image_url.detail"]),
     ] {
-        let image = |detail: &Option<&'static str>| Part::Image {
+        let image = |detail: Option<&'static str>| Part::Image {
             source: Media::Url("https://e.org/a.png".into()),
             detail: detail.map(Into::into),
             cache: None,
         };
-        let parts = details.iter().map(image).collect();
+        let parts = details.iter().copied().map(image).collect();
         let (body, named) = written(&chat(vec![message(Role::User, parts)]), "gemini-2.5-flash");
         assert_eq!(body["generationConfig"]["mediaResolution"], resolution, "{details:?}");
         assert_eq!(named, dropped, "{details:?}");
