@@ -143,20 +143,26 @@ fn recorded_gemini_streams_come_back_the_same() {
     assert!(streams == 0 || streams > 400, "{streams}");
 }
 
+/// Folders of recordings that other decoders read.
+fn others() -> Vec<(String, ApiFormat)> {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/wire/corpus");
+    let Ok(entries) = std::fs::read_dir(corpus) else { return Vec::new() };
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let known = |name: String| match name.rsplit_once('-') {
+        Some((provider, "chat")) if !provider.ends_with("native") => {
+            Some((name, ApiFormat::OpenAiChat))
+        }
+        Some((_, "messages")) => Some((name, ApiFormat::Anthropic)),
+        _ => None,
+    };
+    names.filter_map(known).collect()
+}
+
 #[test]
 fn recorded_streams_of_others_are_well_formed() {
     let mut streams = 0;
-    for (folder, format) in [
-        ("openai-chat", ApiFormat::OpenAiChat),
-        ("deepseek-chat", ApiFormat::OpenAiChat),
-        ("openrouter-chat", ApiFormat::OpenAiChat),
-        ("mistral-chat", ApiFormat::OpenAiChat),
-        ("groq-chat", ApiFormat::OpenAiChat),
-        ("azure-chat", ApiFormat::OpenAiChat),
-        ("perplexity-chat", ApiFormat::OpenAiChat),
-        ("anthropic-messages", ApiFormat::Anthropic),
-    ] {
-        let recorded = recordings::load(folder);
+    for (folder, format) in others() {
+        let recorded = recordings::load(&folder);
         for recording in
             recorded.iter().filter(|one| one.status == 200 && one.body.contains("data:"))
         {
