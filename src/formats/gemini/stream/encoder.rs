@@ -325,7 +325,9 @@ impl StreamEncoder for Encoder {
             }
             Event::Finish { choice, reason, native } => {
                 if let Some(choice) = self.choice(*choice) {
-                    choice.finish = Some((*reason, native.as_deref().map(str::to_owned)));
+                    // Some providers repeat it; the first word counts.
+                    let native = native.as_deref();
+                    choice.finish.get_or_insert_with(|| (*reason, native.map(str::to_owned)));
                 }
             }
             Event::ServiceTier(tier) => self.tier = Some(tier.clone().into_owned()),

@@ -262,7 +262,7 @@ fn recorded_answers_come_back_the_same() {
         assert_eq!(comparable(before.clone()), comparable(after), "{}", recording.id);
         answers += 1;
     }
-    assert!(answers == 0 || answers > 100, "{answers}");
+    assert!(recordings::answers().is_empty() || answers > 100, "{answers}");
 }
 
 #[test]
@@ -292,5 +292,5 @@ fn recorded_answers_of_others_can_be_read() {
             answers += 1;
         }
     }
-    assert!(answers == 0 || answers > 200, "{answers}");
+    assert!(recordings::answers().is_empty() || answers > 200, "{answers}");
 }

@@ -55,5 +55,8 @@ fn recorded_requests_survive_the_way_through_neutral_terms() {
         assert_eq!(before, after, "{}", recording.id);
         read += 1;
     }
-    assert!(read == 0 || (read > 150 && refused > 20), "{read} read, {refused} refused");
+    assert!(
+        recordings::answers().is_empty() || (read > 150 && refused > 20),
+        "{read} read, {refused} refused"
+    );
 }

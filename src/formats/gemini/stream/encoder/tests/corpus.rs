@@ -57,7 +57,7 @@ impl Told {
                 self.at(*choice).citations.extend(cited);
             }
             Event::Finish { choice, reason, .. } => {
-                assert_eq!(self.at(*choice).finish.replace(*reason), None);
+                self.at(*choice).finish.get_or_insert(*reason);
             }
             Event::Usage(usage) => self.usage.merge(usage),
             Event::ServiceTier(tier) => self.tier = Some(tier.to_string()),
@@ -115,16 +115,17 @@ fn through(
 fn frames(recording: &Recording) -> Vec<(Option<String>, String)> {
     let mut frames = Frames::new();
     frames.push(recording.body.clone().into_bytes().into());
-    let mut events = Vec::new();
-    let mut tail = None;
-    while let Some(frame) = frames.next().unwrap().or_else(|| tail.take()) {
-        if let Some(event) = sse::parse(&frame) {
-            let data = String::from_utf8(event.data.to_vec()).unwrap();
-            events.push((event.name.map(Into::into), data));
-        }
-        tail = frames.finish();
+    let mut whole = Vec::new();
+    while let Some(frame) = frames.next().unwrap() {
+        whole.push(frame);
     }
-    events
+    whole.extend(frames.finish());
+    let events = whole.iter().filter_map(|frame| sse::parse(frame));
+    let owned = events.map(|event| {
+        let data = String::from_utf8(event.data.to_vec()).unwrap();
+        (event.name.map(Into::into), data)
+    });
+    owned.collect()
 }
 
 #[test]
@@ -134,13 +135,14 @@ fn recorded_gemini_streams_come_back_the_same() {
         let events: Vec<_> = recording.events().into_iter().map(|event| (None, event)).collect();
         for framing in [Framing::Sse, Framing::JsonArray] {
             let Ok((before, after)) = through(&mut Decoder::default(), &events, framing) else {
+                // Recordings of streams that broke off.
                 continue;
             };
             assert_eq!(before, after, "{}", recording.id);
             streams += 1;
         }
     }
-    assert!(streams == 0 || streams > 400, "{streams}");
+    assert!(others().is_empty() || streams > 400, "{streams}");
 }
 
 /// Folders of recordings that other decoders read.
@@ -172,15 +174,17 @@ fn recorded_streams_of_others_are_well_formed() {
             let events = frames(recording);
             for framing in [Framing::Sse, Framing::JsonArray] {
                 let mut decoder = stream_decoder(format).unwrap();
-                let Ok((before, after)) = through(decoder.as_mut(), &events, framing) else {
-                    continue;
+                let (before, after) = match through(decoder.as_mut(), &events, framing) {
+                    Ok(told) => told,
+                    Err(StreamFault::Upstream(_) | StreamFault::Truncated) => continue,
+                    Err(fault) => panic!("{}: {fault}", recording.id),
                 };
                 same(&before, &after, &recording.id);
                 streams += 1;
             }
         }
     }
-    assert!(streams == 0 || streams > 300, "{streams}");
+    assert!(others().is_empty() || streams > 500, "{streams}");
 }
 
 /// What has to survive in Gemini's format.
@@ -197,7 +201,10 @@ fn same(before: &Told, after: &Told, id: &str) {
         assert_eq!(said.signatures.len(), read.signatures.len(), "{id}");
         assert_eq!(said.citations, read.citations, "{id}");
         // Gemini has one word for a proper end, with calls or without.
-        let proper = |finish: Option<FinishReason>, called: bool| match finish {
+        // Where no end was told the answer counts as done.
+        let proper = |finish: Option<FinishReason>, called: bool| match finish
+            .or(Some(FinishReason::Stop))
+        {
             Some(FinishReason::Stop | FinishReason::ToolCalls) if called => {
                 Some(FinishReason::ToolCalls)
             }
