@@ -302,8 +302,12 @@ impl<'e> Exchange<'e> {
             }
             Job::CountTokens(_) | Job::Chat { .. } if upstream == client_format(&admitted.job) => {
                 let stream = matches!(admitted.job, Job::Chat { stream: Some(_), .. });
-                let edit = passthrough::RequestEdit { model, stream };
-                Ok(passthrough::rewrite_request(upstream, &admitted.body, &admitted.head, edit))
+                let dialect = &formats::openai_chat::dialect::OPENAI;
+                let edit = passthrough::RequestEdit { model, stream, dialect };
+                let (body, head) = (&admitted.body, &admitted.head);
+                let rewritten = passthrough::rewrite_request(upstream, body, head, edit);
+                self.dropped = rewritten.dropped;
+                Ok(rewritten.body)
             }
             Job::CountTokens(_) => Err(GatewayError::client(
                 Kind::InvalidRequest,
