@@ -111,8 +111,27 @@ fn audio<'a>(fields: &mut Fields<'a, '_>) -> Result<Part<'a>, FormatError> {
     let Some(node) = fields.take("input_audio") else {
         return Err(fields.fault("input_audio", "is missing"));
     };
+    let node = match node {
+        // Mistral's form: the bytes alone, or a URI of them.
+        Node::Text(data) => {
+            return plain_audio(data).ok_or_else(|| {
+                fields.fault("input_audio", "must be base64 of a wav or mp3 file, or an object")
+            });
+        }
+        node => node,
+    };
     let mut object = Fields::new(node, parent.key("input_audio"))?;
     Ok(Part::Audio { data: object.required_name("data")?, format: object.required_name("format")? })
+}
+
+fn plain_audio(data: Cow<'_, str>) -> Option<Part<'_>> {
+    let Media::Base64 { mime, data } = file_data(data)? else { return None };
+    let format = match mime.as_ref() {
+        "audio/wav" | "audio/x-wav" | "audio/wave" => "wav",
+        "audio/mpeg" | "audio/mp3" => "mp3",
+        _ => return None,
+    };
+    Some(Part::Audio { data, format: Cow::Borrowed(format) })
 }
 
 fn file<'a>(
