@@ -5,7 +5,7 @@
 //! ends in `unmapped`, so that nothing is lost in silence.
 
 mod content;
-mod media;
+pub(in crate::formats) mod media;
 mod messages;
 mod reasoning;
 mod tools;

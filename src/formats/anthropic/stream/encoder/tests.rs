@@ -358,9 +358,9 @@ fn sources_belong_to_the_text_they_came_with() {
     assert!(blocks(&[cited("u1")]).is_empty());
     // Reasoning to keep stands behind the text, so that sources of the text may follow it.
     let kept = || signed("D", true, "anthropic-claude-v1", None);
-    let told = [text("a"), kept(), cited("u1"), text("b"), kept()];
-    let expected = ["text:a[u1]", "redacted_thinking:D", "text:b", "redacted_thinking:D"];
-    assert_eq!(blocks(&told), expected);
+    let told = [text("a"), kept(), cited("u1"), text("b"), kept(), text("c")];
+    let kept = "redacted_thinking:D";
+    assert_eq!(blocks(&told), ["text:a[u1]", kept, "text:b", kept, "text:c"]);
 }
 
 /// The members of `message_delta`.

@@ -176,8 +176,8 @@ fn reasoning_gets_its_maker_back() {
         thinking("theirs", &packed("xai-responses-v1", "", false, "X")),
         redacted("D"),
         redacted(&packed("openai-responses-v1", "rs_1", true, "E")),
-        google("other"),
         google("t"),
+        google("other"),
         r#"{"type":"tool_use","id":"t","name":"f","input":{}}"#.to_owned(),
     ];
     let expected = [
