@@ -7,6 +7,7 @@
 
 pub mod anthropic;
 pub mod google;
+pub mod known;
 pub mod openai_compatible;
 pub mod provider;
 
