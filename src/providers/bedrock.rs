@@ -113,7 +113,9 @@ mod tests {
         }
         let arn = "arn:aws:bedrock:us-east-1:1:inference-profile/x";
         let path = Bedrock::new(ApiFormat::Bedrock, None).path(Chat, arn);
-        assert!(path.unwrap().contains("/arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Ainference-profile%2Fx/"));
+        assert!(
+            path.unwrap().contains("/arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Ainference-profile%2Fx/")
+        );
     }
 
     #[test]

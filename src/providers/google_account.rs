@@ -84,13 +84,13 @@ impl ServiceAccount {
         if file.r#type.is_some_and(|kind| kind != "service_account") {
             return Err(AccountError::Type);
         }
-        let (Some(email), Some(pem)) = (file.client_email, file.private_key.map(Secret::new)) else {
+        let (Some(email), Some(pem)) = (file.client_email, file.private_key.map(Secret::new))
+        else {
             return Err(AccountError::Shape);
         };
         let der = PrivatePkcs8KeyDer::from_pem_slice(pem.expose().as_bytes())
             .map_err(|_| AccountError::Key)?;
-        let key =
-            RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()).map_err(|_| AccountError::Key)?;
+        let key = RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()).map_err(|_| AccountError::Key)?;
         Ok(Self {
             email,
             key_id: file.private_key_id,

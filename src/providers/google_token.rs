@@ -8,8 +8,8 @@
 use super::{bearer, google_account::ServiceAccount};
 use crate::clock::Clock;
 use crate::error::{GatewayError, Kind};
-use crate::upstream::side_call::{self, SideCallError};
 use crate::upstream::Upstream;
+use crate::upstream::side_call::{self, SideCallError};
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use http::HeaderValue;
@@ -49,6 +49,8 @@ pub struct TokenSource {
     service: TokenService,
     clock: Clock,
     token: ArcSwapOption<Token>,
+    /// The one before, which may still be on its way.
+    former: ArcSwapOption<Token>,
     /// Held by the request that fetches; the last failure.
     turn: Mutex<Option<Failure>>,
 }
@@ -67,7 +69,9 @@ struct Failure {
 
 impl std::fmt::Debug for TokenSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TokenSource").field("service", &self.service.authority).finish_non_exhaustive()
+        f.debug_struct("TokenSource")
+            .field("service", &self.service.authority)
+            .finish_non_exhaustive()
     }
 }
 
@@ -91,8 +95,14 @@ impl Token {
 impl TokenSource {
     /// Tokens for an account; nothing is fetched yet.
     pub fn new(account: ServiceAccount, service: TokenService) -> Self {
-        let (token, turn) = (ArcSwapOption::empty(), Mutex::new(None));
-        Self { account, service, clock: Clock::System, token, turn }
+        Self {
+            account,
+            service,
+            clock: Clock::System,
+            token: ArcSwapOption::empty(),
+            former: ArcSwapOption::empty(),
+            turn: Mutex::new(None),
+        }
     }
 
     /// A token that is good now.
@@ -126,14 +136,24 @@ impl TokenSource {
         let is_same = |token: &Arc<Token>| token.value == refused.value;
         let known = self.token.load_full().is_some_and(|token| is_same(&token));
         if known {
-            self.token.store(None);
+            self.replace(None);
         }
         known
     }
 
-    /// The token in hand, if any: what a provider could echo.
-    pub fn in_hand(&self) -> Option<Arc<Token>> {
+    /// What a provider could echo.
+    pub fn sent(&self) -> impl Iterator<Item = Arc<Token>> {
+        [self.token.load_full(), self.former.load_full()].into_iter().flatten()
+    }
+
+    fn in_hand(&self) -> Option<Arc<Token>> {
         self.token.load_full().filter(|token| token.is_good())
+    }
+
+    fn replace(&self, token: Option<Arc<Token>>) {
+        if let Some(former) = self.token.swap(token) {
+            self.former.store(Some(former));
+        }
     }
 
     async fn fetch(
@@ -143,7 +163,8 @@ impl TokenSource {
     ) -> Result<Arc<Token>, GatewayError> {
         let fetched = match self.request() {
             Ok(request) => {
-                let called = side_call::call(connector, &self.service.upstream, request, FETCH_LIMIT);
+                let called =
+                    side_call::call(connector, &self.service.upstream, request, FETCH_LIMIT);
                 called.await.map_err(|error| unreachable(&error)).and_then(read)
             }
             Err(error) => Err(error),
@@ -152,7 +173,7 @@ impl TokenSource {
             Ok(token) => {
                 *failure = None;
                 let token = Arc::new(token);
-                self.token.store(Some(Arc::clone(&token)));
+                self.replace(Some(Arc::clone(&token)));
                 Ok(token)
             }
             Err(error) => {

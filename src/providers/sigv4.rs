@@ -13,8 +13,8 @@ use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
-const DATE: HeaderName = HeaderName::from_static("x-amz-date");
-const TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
+const DATE: &str = "x-amz-date";
+const TOKEN: &str = "x-amz-security-token";
 
 /// Who signs, and for which service.
 pub struct Signer {
@@ -81,7 +81,7 @@ impl Signer {
         let time = timestamp(request.at_s)?;
         let day = time.get(..8)?;
         let token = self.session_token.as_ref().map(Secret::expose);
-        let own = [(DATE.as_str(), Some(time.as_str())), (TOKEN.as_str(), token)];
+        let own = [(DATE, Some(time.as_str())), (TOKEN, token)];
         let own = own.into_iter().filter_map(|(name, value)| Some((name, value?.as_bytes())));
         let headers = canonical_headers(request.headers.iter().copied().chain(own));
         let scope = format!("{day}/{}/{}/aws4_request", self.region, self.service);
@@ -95,10 +95,10 @@ impl Signer {
         );
         let mut added = vec![
             (http::header::AUTHORIZATION, secret_value(&authorization)?),
-            (DATE, HeaderValue::from_str(&time).ok()?),
+            (HeaderName::from_static(DATE), HeaderValue::from_str(&time).ok()?),
         ];
         if let Some(token) = token {
-            added.push((TOKEN, secret_value(token)?));
+            added.push((HeaderName::from_static(TOKEN), secret_value(token)?));
         }
         Some(added)
     }

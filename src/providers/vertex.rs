@@ -123,12 +123,32 @@ mod tests {
         use UpstreamCall::{Chat, ChatArray, ChatStream, CountTokens};
         let cases = [
             ("gemini-2.5-flash", Chat, "publishers/google/models/gemini-2.5-flash:generateContent"),
-            ("google/gemini-2.5-pro", ChatStream, "publishers/google/models/gemini-2.5-pro:streamGenerateContent?alt=sse"),
-            ("gemini-2.5-pro", ChatArray, "publishers/google/models/gemini-2.5-pro:streamGenerateContent"),
+            (
+                "google/gemini-2.5-pro",
+                ChatStream,
+                "publishers/google/models/gemini-2.5-pro:streamGenerateContent?alt=sse",
+            ),
+            (
+                "gemini-2.5-pro",
+                ChatArray,
+                "publishers/google/models/gemini-2.5-pro:streamGenerateContent",
+            ),
             ("gemini-2.5-pro", CountTokens, "publishers/google/models/gemini-2.5-pro:countTokens"),
-            ("claude-sonnet-4@20250514", Chat, "publishers/anthropic/models/claude-sonnet-4@20250514:rawPredict"),
-            ("anthropic/claude-haiku-4-5", ChatStream, "publishers/anthropic/models/claude-haiku-4-5:streamRawPredict"),
-            ("claude-haiku-4-5", CountTokens, "publishers/anthropic/models/count-tokens:rawPredict"),
+            (
+                "claude-sonnet-4@20250514",
+                Chat,
+                "publishers/anthropic/models/claude-sonnet-4@20250514:rawPredict",
+            ),
+            (
+                "anthropic/claude-haiku-4-5",
+                ChatStream,
+                "publishers/anthropic/models/claude-haiku-4-5:streamRawPredict",
+            ),
+            (
+                "claude-haiku-4-5",
+                CountTokens,
+                "publishers/anthropic/models/count-tokens:rawPredict",
+            ),
             ("meta/llama-4-maverick", Chat, "endpoints/openapi/chat/completions"),
         ];
         for (model, call, expected) in cases {
@@ -138,6 +158,8 @@ mod tests {
         }
         assert_eq!(vertex(None).path(UpstreamCall::Embeddings, "gemini-embedding-001"), None);
         let fixed = vertex(Some(ApiFormat::Anthropic));
-        assert!(fixed.path(Chat, "my-own").unwrap().ends_with("anthropic/models/my-own:rawPredict"));
+        assert!(
+            fixed.path(Chat, "my-own").unwrap().ends_with("anthropic/models/my-own:rawPredict")
+        );
     }
 }

@@ -23,8 +23,14 @@ fn signature(signed: &[(HeaderName, HeaderValue)]) -> &str {
 const SUITE_TIME_S: u64 = 1_440_938_160;
 
 /// Name in the suite, method, target, headers besides `host`, body, signature.
-type Vector =
-    (&'static str, &'static str, &'static str, &'static [(&'static str, &'static str)], &'static str, &'static str);
+type Vector = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static [(&'static str, &'static str)],
+    &'static str,
+    &'static str,
+);
 
 const SUITE: &[Vector] = &[
     (
@@ -145,8 +151,7 @@ fn requests_to_bedrock() {
         let (first, rest) = body.as_bytes().split_at(3);
         let body = [Bytes::copy_from_slice(first), Bytes::copy_from_slice(rest)];
         let (target, at_s) = (target.as_str(), 1_772_600_767);
-        let request =
-            Unsigned { method: "POST", target, headers: &headers, body: &body, at_s };
+        let request = Unsigned { method: "POST", target, headers: &headers, body: &body, at_s };
         let signed = signer("eu-central-1", "bedrock", token).sign(&request).unwrap();
         assert_eq!(signature(&signed), expected, "{target}");
         assert_eq!(header(&signed, "x-amz-date"), "20260304T050607Z");
