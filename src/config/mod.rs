@@ -10,6 +10,7 @@ mod address;
 mod base_url;
 mod keys;
 mod limits;
+mod media;
 mod models;
 mod providers;
 mod routing;
@@ -44,6 +45,7 @@ pub use self::base_url::{BaseUrl, BaseUrlError};
 pub use self::keys::{BudgetMode, KeyConfig, KeyHash, KeyHashError, KeyKind, LimitReset};
 pub use self::limits::RateLimit;
 pub use self::load::{Loaded, find, load, load_text};
+pub use self::media::MediaConfig;
 pub use self::models::{DefaultsConfig, EndpointConfig, ModelConfig, PriceTable};
 pub use self::problem::{ConfigError, Problem, nearest_names};
 pub use self::providers::{
@@ -87,6 +89,8 @@ pub struct Config {
     pub keys: BTreeMap<String, KeyConfig>,
     /// Prepaid or postpaid.
     pub account: AccountConfig,
+    /// Fetching what a request names by address, for providers that only take bytes.
+    pub media: MediaConfig,
     /// Fallback and circuit breaking.
     pub routing: RoutingConfig,
     /// Logging.
@@ -107,6 +111,7 @@ impl Default for Config {
             aliases: BTreeMap::new(),
             keys: BTreeMap::new(),
             account: AccountConfig::default(),
+            media: MediaConfig::default(),
             routing: RoutingConfig::default(),
             log: LogConfig::default(),
         }

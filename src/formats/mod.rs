@@ -7,6 +7,7 @@
 
 pub mod answer;
 pub mod carried;
+pub mod estimate;
 pub mod passthrough;
 pub mod tool_names;
 pub mod translator;
@@ -255,6 +256,18 @@ pub fn encode_request(
         ApiFormat::Gemini => gemini::request::encode(request, target),
         ApiFormat::Bedrock => bedrock::request::encode(request, target),
         ApiFormat::Completions => Err(not_offered()),
+    }
+}
+
+/// Whether a provider of this format takes the bytes of a file only, and not this address of it.
+pub fn needs_bytes(format: ApiFormat, url: &str) -> bool {
+    match format {
+        ApiFormat::Bedrock => bedrock::request::needs_bytes(url),
+        ApiFormat::Gemini => !url.starts_with("gs://"),
+        ApiFormat::OpenAiChat
+        | ApiFormat::OpenAiResponses
+        | ApiFormat::Anthropic
+        | ApiFormat::Completions => false,
     }
 }
 

@@ -10,7 +10,7 @@ pub(super) mod output;
 
 use super::gemini::array::{ArrayFrames, Piece, Place};
 use super::passthrough::tap::Tap;
-use super::tool_names::ToolNames;
+use super::tool_names::{ToolNames, ToolRestorer};
 use super::{
     AnswerLabel, ApiFormat, FormatError, Framing, Observed, StreamDecoder, StreamEncoder,
     StreamFault, anthropic, gemini, observe, openai_chat, openai_responses, stream_decoder,
@@ -53,7 +53,7 @@ enum Stage {
 struct Translation {
     decoder: Box<dyn StreamDecoder>,
     encoder: Box<dyn StreamEncoder>,
-    names: ToolNames,
+    tools: ToolRestorer,
 }
 
 impl Translator {
@@ -71,7 +71,7 @@ impl Translator {
             Stage::Translate(Box::new(Translation {
                 decoder: stream_decoder(upstream)?,
                 encoder: stream_encoder(client, framing, label.clone())?,
-                names: ToolNames::default(),
+                tools: ToolRestorer::default(),
             }))
         };
         let input = match framing {
@@ -84,11 +84,11 @@ impl Translator {
         Ok(Self { client, label, input, stage, observed, out, closed: false })
     }
 
-    /// Shows the client its own function names where the request had to change them.
+    /// Shows the client its own tools where the request had to change them.
     #[must_use]
     pub fn with_tool_names(mut self, names: ToolNames) -> Self {
         if let Stage::Translate(translation) = &mut self.stage {
-            translation.names = names;
+            translation.tools = ToolRestorer::new(names);
         }
         self
     }
@@ -291,7 +291,7 @@ impl Translation {
             &mut dyn FnMut(Event<'_>),
         ) -> Result<(), StreamFault>,
     ) -> Result<(), StreamFault> {
-        let Self { decoder, encoder, names } = self;
+        let Self { decoder, encoder, tools } = self;
         let buffer = out.buffer();
         let mut reported = None;
         let decoded = decode(decoder.as_mut(), &mut |event| {
@@ -299,10 +299,7 @@ impl Translation {
                 reported.get_or_insert_with(|| failure(error));
             }
             observe::event(observed, &event);
-            match names.restored(&event) {
-                Some(restored) => encoder.event(&restored, buffer),
-                None => encoder.event(&event, buffer),
-            }
+            tools.event(&event, &mut |event| encoder.event(event, buffer));
         });
         decoded?;
         if let Some(failure) = reported {

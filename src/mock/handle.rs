@@ -27,7 +27,7 @@ use super::received::Received;
 use super::reply_writer::ReplyWriter;
 use super::route::{GoogleStream, Route};
 use super::script::{self, Reply, Script};
-use super::{Format, admin, anthropic, embeddings, google, openai, ws_echo};
+use super::{Format, admin, anthropic, embeddings, google, openai, responses, ws_echo};
 
 const BODY_BYTES_MAX: usize = 128 << 20;
 
@@ -204,6 +204,7 @@ fn read(received: &Received, route: &Route) -> Result<Asked, Refusal> {
     let body = parse(&received.body)?;
     let prompt = match route {
         Route::Generate { format: Format::OpenAi, .. } => openai::read(&body)?,
+        Route::Generate { format: Format::Responses, .. } => responses::read(&body)?,
         Route::Generate { format: Format::Anthropic, .. } => {
             anthropic::read(&body, anthropic::Purpose::Generate)?
         }
@@ -242,7 +243,7 @@ fn parse(body: &Bytes) -> Result<Value, Refusal> {
 
 fn no_key(format: Format) -> &'static str {
     match format {
-        Format::OpenAi => {
+        Format::OpenAi | Format::Responses => {
             "You didn't provide an API key. You need to provide your API key in an Authorization \
              header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY)."
         }

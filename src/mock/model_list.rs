@@ -13,7 +13,7 @@ const MODELS: [&str; 4] = ["mock-small", "mock-large", "mock-reasoning", "mock-e
 pub(super) fn list(format: Format) -> Value {
     let each = |entry: fn(&str) -> Value| MODELS.iter().map(|id| entry(id)).collect::<Vec<_>>();
     match format {
-        Format::OpenAi => json!({"object": "list", "data": each(|id| json!({
+        Format::OpenAi | Format::Responses => json!({"object": "list", "data": each(|id| json!({
             "id": id, "object": "model", "created": 1_700_000_000, "owned_by": "mock"}))}),
         Format::Anthropic => json!({
             "data": each(|id| json!({"type": "model", "id": id, "display_name": id,

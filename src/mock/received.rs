@@ -37,7 +37,7 @@ impl Received {
     /// The credential, in the places where the given provider looks for it.
     pub(super) fn credential(&self, format: Format) -> Option<&str> {
         let found = match format {
-            Format::OpenAi => self.bearer().or_else(|| self.header("api-key")),
+            Format::OpenAi | Format::Responses => self.bearer().or_else(|| self.header("api-key")),
             Format::Anthropic => self.header("x-api-key").or_else(|| self.bearer()),
             Format::Google => self
                 .header("x-goog-api-key")

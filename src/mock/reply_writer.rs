@@ -21,7 +21,7 @@ use super::provider_error::{ProviderError, Wording};
 use super::received::Received;
 use super::script::{Reply, Truncate};
 use super::stream_plan::{Ending, Framing, Item, Kind, Piece, Plan, assemble};
-use super::{Format, anthropic, google, openai};
+use super::{Format, anthropic, google, openai, responses};
 
 const HTML: &str = "text/html; charset=utf-8";
 
@@ -149,6 +149,7 @@ impl ReplyWriter<'_> {
         }
         let body = match format {
             Format::OpenAi => openai::whole(&answer),
+            Format::Responses => responses::whole(&answer),
             Format::Anthropic => anthropic::whole(&answer),
             Format::Google => google::whole(&answer),
         };
@@ -164,6 +165,7 @@ impl ReplyWriter<'_> {
     ) -> Response<MockBody> {
         let items = match format {
             Format::OpenAi => openai::stream(answer, prompt.include_usage),
+            Format::Responses => responses::stream(answer),
             Format::Anthropic => anthropic::stream(answer),
             Format::Google => google::stream(answer),
         };
@@ -174,8 +176,13 @@ impl ReplyWriter<'_> {
             (false, false) => Framing::Sse,
         };
         let error = fault.error_after.map(|_| {
-            let event = (format == Format::Anthropic).then_some("error");
-            Item { kind: Kind::Done, event, data: self.provider_error().body.to_string() }
+            let body = self.provider_error().body;
+            let (event, body) = match format {
+                Format::Responses => (Some("error"), responses::error_event(&body)),
+                Format::Anthropic => (Some("error"), body),
+                Format::OpenAi | Format::Google => (None, body),
+            };
+            Item { kind: Kind::Done, event, data: body.to_string() }
         });
         let plan = assemble(items, framing, fault, error);
         let content_type = match (framing, format) {
@@ -241,7 +248,7 @@ impl ReplyWriter<'_> {
         };
         headers.insert(CONTENT_TYPE, content_type);
         let request_id = match self.format {
-            Some(Format::OpenAi) => Some("x-request-id"),
+            Some(Format::OpenAi | Format::Responses) => Some("x-request-id"),
             Some(Format::Anthropic) => Some("request-id"),
             _ => None,
         };

@@ -94,6 +94,8 @@ fn post(path: &str) -> Route {
     let plain = |format| Route::Generate { format, model: None, stream: None };
     if path.ends_with("/chat/completions") {
         plain(Format::OpenAi)
+    } else if path.ends_with("/responses") {
+        plain(Format::Responses)
     } else if path.ends_with("/embeddings") {
         Route::Embed { format: Format::OpenAi, model: None, batch: false }
     } else if path.ends_with("/messages") {

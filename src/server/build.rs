@@ -77,6 +77,7 @@ fn settings(config: &Config) -> Settings {
         body_timeout: Duration::from_secs(server.body_timeout_s),
         keepalive_comment: Duration::from_secs(server.keepalive_comment_s),
         always_stream_usage: server.stream_usage == StreamUsage::Always,
+        media: config.media.clone(),
         max_attempts: usize::try_from(config.routing.max_attempts).unwrap_or(1).max(1),
     }
 }

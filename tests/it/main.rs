@@ -24,6 +24,7 @@ mod failures;
 mod goaway;
 mod http2;
 mod load;
+mod media;
 mod observability;
 mod operations;
 mod peer;

@@ -55,6 +55,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("providers.*.keys.models", "[\"gpt-5.4\"]"),
     ("server.tls.key.env", "\"TLS_KEY\""),
     ("server.tls.key.insecure_literal", "\"…\""),
+    ("media.allowed_hosts", "[\"images.example.com\", \"*.cdn.example.com\"]"),
     ("models.*.context_length", "128000"),
     ("models.*.max_completion_tokens", "16384"),
     ("models.*.endpoints.provider", "\"openai\""),

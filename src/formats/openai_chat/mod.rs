@@ -10,8 +10,8 @@ pub mod response;
 pub mod stream;
 
 mod reasoning_details;
-mod tree;
-mod usage;
+pub(in crate::formats) mod tree;
+pub(in crate::formats) mod usage;
 
 /// Reads a `usage` object; what cannot be read counts as not reported.
 pub fn usage_of(json: &[u8]) -> crate::chat::Usage {

@@ -347,7 +347,7 @@ fn changed_function_names_come_back() {
     let call = format!(
         "event: content_block_start\ndata: {{\"type\":\"content_block_start\",\"index\":0,\"content_block\":{{\"type\":\"tool_use\",\"id\":\"t1\",\"name\":\"{sent_name}\",\"input\":{{}}}}}}\n\n"
     );
-    let names = ToolNames::of(ApiFormat::Anthropic, &request);
+    let names = ToolNames::of(ApiFormat::Anthropic, &request, crate::formats::Target::new("m"));
     let start = to_openai(ApiFormat::Anthropic).with_tool_names(names);
     let (sent, observed) = relay(start, &[[START, &call, STOP].concat().as_bytes()]).unwrap();
     assert_eq!(said_in_openai("", &sent).calls, [(name.to_owned(), json!({}))]);

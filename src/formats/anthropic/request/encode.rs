@@ -4,6 +4,7 @@
 //! `dropped` or refused before anything is sent, when leaving it out would change the answer's
 //! meaning (several alternatives, sound, video, other providers' file ids).
 
+pub(in crate::formats) mod hosted;
 mod media;
 mod schema;
 mod thinking;

@@ -9,6 +9,8 @@ mod contents;
 mod media;
 mod tools;
 
+pub(in crate::formats::gemini) use tools::is_empty_schema;
+
 use super::super::model::Family;
 use crate::chat::Request;
 use crate::formats::{EncodedRequest, FormatError, Target};

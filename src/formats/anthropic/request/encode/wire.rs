@@ -193,7 +193,7 @@ pub(super) struct OutputConfig<'a> {
 }
 
 impl OutputConfig<'_> {
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.effort.is_none() && self.format.is_none()
     }
 }

@@ -97,11 +97,20 @@ pub(super) fn conversation<'r>(
         }
     }
     writer.flush_results();
-    let contents = writer.contents;
+    let mut contents = writer.contents;
+    if contents.is_empty() && request.messages.iter().any(says_nothing) {
+        contents.push(Content { role: "user", parts: vec![text_part("")] });
+    }
     if contents.is_empty() {
         return Err(FormatError::field("messages", "the conversation has no content to answer"));
     }
     Ok(((!parts.is_empty()).then_some(Instruction { parts }), contents))
+}
+
+/// A person who says nothing gets an answer from Gemini all the same.
+fn says_nothing(message: &Message<'_>) -> bool {
+    let is_text = |part: &Part<'_>| matches!(part, Part::Text { .. });
+    message.role == Role::User && message.parts.iter().any(is_text)
 }
 
 /// Index of the last message in which the person speaks; later steps belong to the current turn.

@@ -95,7 +95,7 @@ fn declaration<'r>(tool: &'r Tool<'_>) -> Declaration<'r> {
 }
 
 /// True for a schema that allows no argument at all.
-fn is_empty_schema(schema: &str) -> bool {
+pub(in crate::formats::gemini) fn is_empty_schema(schema: &str) -> bool {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase", deny_unknown_fields)]
     struct NoParameters<'a> {
