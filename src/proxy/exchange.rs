@@ -121,7 +121,10 @@ impl<'e> Exchange<'e> {
     /// The answer to a token count for a model that no provider of the caller's API serves.
     fn count_here(&self) -> Result<Option<Bytes>, GatewayError> {
         let Job::CountTokens(client) = self.admitted.job else { return Ok(None) };
-        let native = |candidate: &Candidate| candidate.provider.vendor.format() == client;
+        let native = |candidate: &Candidate| {
+            let (vendor, model) = (&candidate.provider.vendor, &candidate.upstream_model);
+            candidate.format() == client && vendor.path(UpstreamCall::CountTokens, model).is_some()
+        };
         if self.admitted.plan.candidates.iter().all(native) {
             return Ok(None);
         }
@@ -397,6 +400,12 @@ impl<'e> Exchange<'e> {
         };
         let upstream = candidate.format();
         let translator = Translator::new(upstream, client, framing, self.label(candidate))?;
+        let framing = candidate.provider.vendor.stream_framing();
+        let translator = match framing {
+            Framing::EventStream => translator.with_upstream_framing(framing),
+            // A client of Gemini chooses between the two for both sides.
+            Framing::Sse | Framing::JsonArray => translator,
+        };
         Ok(translator.with_tool_names(self.back.tools.clone()))
     }
 

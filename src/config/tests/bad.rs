@@ -79,7 +79,10 @@ const CASES: &[(&str, &[&str])] = &[
         "[providers.a]\nformat = 'openai'\n",
         &["1:12 missing key `base_url` | add `base_url = …` to this table"],
     ),
-    ("[providers.a]\nbase_url = 'https://a.example'\n", &["1:12 missing key `format` | add `format = …` to this table"]),
+    (
+        "[providers.a]\nbase_url = 'https://a.example'\n",
+        &["1:12 missing key `format` | add `format = …` to this table"],
+    ),
     (
         "[providers.a]\nkind = 'azure'\n",
         &["1:12 missing key `base_url` | such as \"https://my-resource.openai.azure.com\""],
@@ -88,10 +91,7 @@ const CASES: &[(&str, &[&str])] = &[
         "[providers.a]\nkind = 'azure'\nformat = 'anthropic'\nbase_url = 'https://a.example'\n",
         &["3:10 a provider of kind `azure` does not speak `anthropic` | one of openai, responses"],
     ),
-    (
-        "[providers.a]\nkind = 'bedrok'\n",
-        &["2:8 unknown value `bedrok` | did you mean `bedrock`?"],
-    ),
+    ("[providers.a]\nkind = 'bedrok'\n", &["2:8 unknown value `bedrok` | did you mean `bedrock`?"]),
     (
         "[providers.a]\nformat = 'bedrock'\n",
         &["1:12 missing key `region` | add `region = \"…\"` to this table, or set AWS_REGION"],
@@ -102,11 +102,15 @@ const CASES: &[(&str, &[&str])] = &[
     ),
     (
         "[providers.a]\nkind = 'bedrock'\nregion = 'r'\naccess_key_id = 'AKIA'\n",
-        &["4:17 expected a table that says where the secret is, found a string | write { env = \"NAME\" } or { file = \"/path\" }"],
+        &[
+            "4:17 expected a table that says where the secret is, found a string | write { env = \"NAME\" } or { file = \"/path\" }",
+        ],
     ),
     (
         "[providers.a]\nkind = 'bedrock'\nregion = 'r'\nrequired = true\n",
-        &["1:1 `a` is required but has no credential: environment variable AWS_ACCESS_KEY_ID, environment variable AWS_SECRET_ACCESS_KEY | set it, or remove `required`"],
+        &[
+            "1:1 `a` is required but has no credential: environment variable AWS_ACCESS_KEY_ID, environment variable AWS_SECRET_ACCESS_KEY | set it, or remove `required`",
+        ],
     ),
     (
         "[providers.a]\nformat = 'openai'\nbase_url = 'https://a.example'\ndialect = 'openia'\n",
