@@ -112,7 +112,7 @@ async fn respond(
     let mut writer = ReplyWriter { received, format, cell, entry, reply: Reply::default() };
     if let Some(format) = format
         && !state.demo
-        && received.credential(format).is_none()
+        && received.credential(asks_as(received, format)).is_none()
     {
         return writer.error("auth", Wording { message: Some(no_key(format)), ..<_>::default() });
     }
@@ -277,6 +277,11 @@ fn parse(body: &Bytes) -> Result<Value, Refusal> {
              payload, but what was sent was not valid JSON.",
         )),
     }
+}
+
+/// Whose credential is wanted: a cloud's own, whatever the model's format.
+fn asks_as(received: &Received, format: Format) -> Format {
+    if cloud::is_bedrock(received.uri.path()) { Format::Bedrock } else { format }
 }
 
 fn no_key(format: Format) -> &'static str {
