@@ -318,6 +318,7 @@ impl Translation {
         if let Some(failure) = reported {
             return Err(StreamFault::Upstream(failure));
         }
+        encoder.settle(out.buffer());
         if observed.ended {
             encoder.finish(out.buffer());
         }
