@@ -102,6 +102,13 @@ fn every_example_loads() {
     names.sort();
     assert_eq!(
         names,
-        ["demo.toml", "keys.toml", "minimal.toml", "multi-provider.toml", "vendors.toml"]
+        [
+            "clouds.toml",
+            "demo.toml",
+            "keys.toml",
+            "minimal.toml",
+            "multi-provider.toml",
+            "vendors.toml"
+        ]
     );
 }
