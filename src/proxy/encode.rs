@@ -44,7 +44,7 @@ pub async fn encode(
     (admitted, candidate): (&Admitted, &Candidate),
     fetched: &mut Fetched,
 ) -> Result<Encoded, GatewayError> {
-    let upstream = candidate.provider.vendor.format();
+    let upstream = candidate.format();
     let encoded = match &admitted.job {
         Job::Embeddings => embeddings(admitted, candidate)?,
         Job::CountTokens(client) if *client == upstream => same_format(admitted, candidate),
@@ -62,7 +62,7 @@ pub async fn encode(
 }
 
 fn embeddings(admitted: &Admitted, candidate: &Candidate) -> Result<Encoded, GatewayError> {
-    let upstream = candidate.provider.vendor.format();
+    let upstream = candidate.format();
     let model = &candidate.upstream_model;
     let prepared = embeddings::encode_request(upstream, &admitted.body, model)?;
     let (body, dropped) = (prepared.request.body, prepared.request.dropped);
@@ -89,9 +89,10 @@ fn target<'a>(admitted: &Admitted, candidate: &'a Candidate) -> (ApiFormat, Targ
     let target = Target {
         max_output_tokens: candidate.max_completion_tokens,
         stream: matches!(admitted.job, Job::Chat { stream: Some(_), .. }),
+        dialect: candidate.provider.dialect,
         ..Target::new(&candidate.upstream_model)
     };
-    (candidate.provider.vendor.format(), target)
+    (candidate.format(), target)
 }
 
 async fn translated(
