@@ -104,7 +104,7 @@ fn calls(message: &Json, read: &mut Choice) {
     for call in message["tool_calls"].list() {
         let function = &call["function"];
         let custom = &call["custom"];
-        let (name, arguments) = if custom.is_object() {
+        let (name, arguments) = if custom.is_object() && function["name"].text().is_empty() {
             (custom["name"].text(), Arguments::from_input(custom["input"].text()))
         } else {
             (function["name"].text(), arguments(&function["arguments"]))
