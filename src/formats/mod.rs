@@ -213,6 +213,9 @@ pub trait StreamEncoder: Send {
     /// Appends what the event becomes.
     fn event(&mut self, event: &Event<'_>, out: &mut BytesMut);
 
+    /// All that the provider's event at hand says was told: appends what waited for the rest of it.
+    fn settle(&mut self, _out: &mut BytesMut) {}
+
     /// Appends the proper end of the stream.
     fn finish(&mut self, out: &mut BytesMut);
 

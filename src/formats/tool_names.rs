@@ -219,7 +219,7 @@ mod tests {
         let mut seen = Vec::new();
         let mut sink = |event: &Event<'_>| match event {
             Event::ToolCallStart { name, custom, .. } => {
-                seen.push(format!("start {name} {custom}"))
+                seen.push(format!("start {name} {custom}"));
             }
             Event::ToolCallArguments { json, .. } => seen.push(format!("json {json}")),
             Event::ToolCallEnd { .. } => seen.push("end".to_owned()),

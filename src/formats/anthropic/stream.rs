@@ -16,7 +16,7 @@ mod tests;
 
 use super::block::{self, Block};
 use super::raw::{self, Str};
-use super::response::{Cited, finish_reason};
+use super::response::{Cited, finish_reason, service_tier};
 use super::usage::Counts;
 use super::{REASONING_FORMAT, error};
 use crate::chat::message::ReasoningKind;
@@ -45,6 +45,8 @@ pub struct Decoder {
     stop_reason: Option<String>,
     /// The provider's words on a refusal.
     explanation: Option<String>,
+    /// The tier was told; it stays the same for the whole answer.
+    tier_told: bool,
     ended: bool,
 }
 
@@ -97,6 +99,10 @@ impl Decoder {
         if let Some(counts) = usage.and_then(raw::view::<Counts>) {
             self.counts.merge(counts);
             sink(Event::Usage(self.counts.usage()));
+        }
+        if let Some(tier) = usage.and_then(service_tier).filter(|_| !self.tier_told) {
+            self.tier_told = true;
+            sink(Event::ServiceTier(tier));
         }
     }
 

@@ -111,7 +111,9 @@ fn add<'a>(block: Block<'a>, characters: &mut u64, choice: &mut Choice<'a>) {
         }),
         Block::Cited { texts, sources } => {
             let start = *characters;
-            texts.into_iter().for_each(|text| add_text(text, characters, choice));
+            for text in texts {
+                add_text(text, characters, choice);
+            }
             choice
                 .citations
                 .extend(sources.into_iter().map(|source| source.at(start, *characters)));

@@ -38,13 +38,21 @@ pub struct Decoder {
     calls: u32,
     /// Characters of answer text so far.
     characters: u64,
-    started: bool,
     said_anything: bool,
-    /// The message has ended.
-    stopped: bool,
     /// The counts have come.
     counted: bool,
-    ended: bool,
+    progress: Progress,
+}
+
+/// How far the stream is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Progress {
+    #[default]
+    Before,
+    Inside,
+    /// The message is complete, the counts may still come.
+    Stopped,
+    Ended,
 }
 
 #[derive(Debug)]
@@ -87,7 +95,8 @@ struct Envelope<'a> {
 
 impl Decoder {
     fn start(&mut self, model: Option<Cow<'_, str>>, sink: &mut Sink<'_>) {
-        if !std::mem::replace(&mut self.started, true) {
+        if self.progress == Progress::Before {
+            self.progress = Progress::Inside;
             sink(Event::Start { id: None, model });
         }
     }
@@ -202,9 +211,10 @@ impl Decoder {
     }
 
     fn message_stop(&mut self, event: &Envelope<'_>, sink: &mut Sink<'_>) {
-        if std::mem::replace(&mut self.stopped, true) {
+        if self.progress >= Progress::Stopped {
             return;
         }
+        self.progress = Progress::Stopped;
         for open in std::mem::take(&mut self.open) {
             self.close(open.kind, sink);
         }
@@ -226,13 +236,14 @@ impl Decoder {
             sink(Event::Usage(counts.usage()));
         }
         self.counted = true;
-        if self.stopped {
+        if self.progress == Progress::Stopped {
             self.end(sink);
         }
     }
 
     fn end(&mut self, sink: &mut Sink<'_>) {
-        if !std::mem::replace(&mut self.ended, true) {
+        if self.progress != Progress::Ended {
+            self.progress = Progress::Ended;
             sink(Event::End);
         }
     }
@@ -276,7 +287,8 @@ impl StreamDecoder for Decoder {
             "messageStop",
             "metadata",
         ];
-        if self.ended || !known.contains(&name) {
+        let is_late = self.progress == Progress::Stopped && name != "metadata";
+        if is_late || self.progress == Progress::Ended || !known.contains(&name) {
             return Ok(());
         }
         let event: Envelope<'_> = serde_json::from_slice(data)
@@ -296,7 +308,7 @@ impl StreamDecoder for Decoder {
     }
 
     fn finish(&mut self, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), StreamFault> {
-        if !self.stopped {
+        if self.progress < Progress::Stopped {
             return Err(StreamFault::Truncated);
         }
         self.end(sink);

@@ -56,8 +56,16 @@ pub(super) fn is_youtube(url: &str) -> bool {
     host == "youtu.be" || is_within(&host, "youtube.com")
 }
 
+/// Whether the bytes at an address have to be put into a request to Gemini: it reads its own
+/// storage, files uploaded to it and films on YouTube itself, other addresses only with some
+/// models.
+pub fn needs_bytes(url: &str) -> bool {
+    let on_the_web = starts_with(url, "https://") || starts_with(url, "http://");
+    on_the_web && !is_googles(url) && !is_youtube(url)
+}
+
 /// Whether only Google can read what is at the address: its storage, or a file uploaded to it.
-pub(super) fn is_googles(url: &str) -> bool {
+fn is_googles(url: &str) -> bool {
     starts_with(url, "gs://") || host(url) == "generativelanguage.googleapis.com"
 }
 
@@ -76,4 +84,45 @@ fn host(url: &str) -> String {
 
 fn is_within(host: &str, domain: &str) -> bool {
     host.strip_suffix(domain).is_some_and(|before| before.is_empty() || before.ends_with('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_reads_an_address() {
+        for (url, needed) in [
+            ("https://example.org/a.png", true),
+            ("http://example.org/a.png", true),
+            ("HTTPS://Example.org/a.png", true),
+            ("gs://bucket/a.png", false),
+            ("https://generativelanguage.googleapis.com/v1beta/files/abc", false),
+            ("https://www.youtube.com/watch?v=x", false),
+            ("https://YouTube.com/watch?v=x", false),
+            ("https://youtu.be/x", false),
+            ("https://youtube.com.evil.org/x", true),
+            ("https://notyoutube.com/x", true),
+            ("https://youtube.com@evil.org/x", true),
+            ("https://evil.org\\@youtube.com/x", true),
+            ("https://example.org/?u=https://youtube.com/x", true),
+            ("data:image/png;base64,AA==", false),
+            ("file-123", false),
+        ] {
+            assert_eq!(needs_bytes(url), needed, "{url}");
+        }
+    }
+
+    #[test]
+    fn first_bytes_tell() {
+        for (data, mime) in [
+            ("iVBORw0KGgoAAA", Some("image/png")),
+            ("UklGRiQAAABXQVZF", Some("audio/wav")),
+            ("UklGRiQAAABXRUJQ", Some("image/webp")),
+            ("AAAA", None),
+            ("", None),
+        ] {
+            assert_eq!(sniff(data), mime, "{data}");
+        }
+    }
 }

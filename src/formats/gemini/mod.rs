@@ -21,6 +21,8 @@ mod model;
 mod partial_args;
 mod signature;
 
+pub use media_type::needs_bytes;
+
 /// Mark of Gemini's reasoning and signatures: only Gemini accepts them back.
 pub const REASONING_FORMAT: &str = "google-gemini-v1";
 

@@ -6,31 +6,29 @@
 //! of the default dialect keeps its bytes.
 
 use serde::Deserialize;
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-
-/// A list of words that costs nothing when it is known at compile time.
-pub type Words = Cow<'static, [Cow<'static, str>]>;
+use std::sync::LazyLock;
 
 /// The habits of a provider.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about a provider")]
 pub struct Dialect {
     /// The only top-level parameters it takes, in OpenAI's names; empty = all that it does not
     /// refuse. `model`, `messages` and `stream` need no mention.
-    pub accepts: Words,
+    pub accepts: Vec<String>,
     /// Top-level parameters on which it fails, in OpenAI's names. They are left out when they only
     /// tune the answer; what would change its meaning is refused when a request is translated, and
     /// left for the provider to judge when one passes through.
-    pub refuses: Words,
+    pub refuses: Vec<String>,
     /// Parameters that are left out of translated requests alone: the provider takes them only
     /// beside others that its own clients know.
-    pub refuses_translated: Words,
+    pub refuses_translated: Vec<String>,
     /// OpenAI's name of a parameter → the provider's.
-    pub renames: BTreeMap<Cow<'static, str>, Cow<'static, str>>,
+    pub renames: BTreeMap<String, String>,
     /// Models that take less than the others; the first rule that fits a model counts, and only
     /// for translated requests.
-    pub models: Cow<'static, [ModelRule]>,
+    pub models: Vec<ModelRule>,
     /// Whether it takes `top_k`, which OpenAI does not.
     pub top_k: bool,
     /// Whether it knows the role `developer`; otherwise such messages are `system`.
@@ -38,21 +36,23 @@ pub struct Dialect {
     /// Whether messages may name their speaker.
     pub names: bool,
     /// The word of `tool_choice` that demands a call.
-    pub required_word: Cow<'static, str>,
+    pub required_word: String,
     /// Whether it knows `tool_choice` of type `allowed_tools`.
     pub allowed_tools: bool,
     /// Whether it knows free-form tools.
     pub custom_tools: bool,
     /// What the content of a message may be.
     pub content: ContentForm,
-    /// Whether files may be given by address.
-    pub file_urls: bool,
+    /// How files are sent.
+    pub files: FileForm,
+    /// Whether the assistant's turns may carry `refusal`; otherwise it is text.
+    pub refusals: bool,
     /// What the id of a tool call may look like.
     pub call_ids: CallIds,
     /// How reasoning is asked for.
     pub reasoning: ReasoningForm,
     /// The efforts it knows, from least to most; others become the nearest of them.
-    pub efforts: Words,
+    pub efforts: Vec<String>,
     /// Where reasoning of earlier turns goes back to it.
     pub replay: Replay,
     /// Whether content parts may carry Anthropic's `cache_control`.
@@ -70,11 +70,14 @@ pub struct Dialect {
 #[serde(deny_unknown_fields)]
 pub struct ModelRule {
     /// Names of models, or their beginnings up to a `-`.
-    pub names: Words,
+    pub names: Vec<String>,
     /// Top-level parameters on which these models fail; `reasoning_effort` stands for every way to
     /// ask for reasoning.
     #[serde(default)]
-    pub refuses: Words,
+    pub refuses: Vec<String>,
+    /// The efforts they know; empty = those of the dialect.
+    #[serde(default)]
+    pub efforts: Vec<String>,
 }
 
 /// What the content of a message may be.
@@ -85,6 +88,20 @@ pub enum ContentForm {
     Parts,
     /// A string; pictures, files and sound cannot be sent.
     Text,
+}
+
+/// How files are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileForm {
+    /// A `file` part with the bytes in it; addresses cannot be sent.
+    Inline,
+    /// A `file` part with the bytes or an address in it.
+    InlineOrUrl,
+    /// A `document_url` part with an address or the bytes as a `data:` URI (Mistral).
+    DocumentUrl,
+    /// Not at all; text files are sent as text.
+    None,
 }
 
 /// What the id of a tool call may look like.
@@ -146,72 +163,58 @@ pub enum StructuredOutput {
 }
 
 /// The efforts OpenAI knows.
-const EFFORTS: &[Cow<'static, str>] = &[
-    Cow::Borrowed("none"),
-    Cow::Borrowed("minimal"),
-    Cow::Borrowed("low"),
-    Cow::Borrowed("medium"),
-    Cow::Borrowed("high"),
-    Cow::Borrowed("xhigh"),
-];
+const EFFORTS: [&str; 6] = ["none", "minimal", "low", "medium", "high", "xhigh"];
 
-/// Chat models refuse every word about reasoning, reasoning models most about sampling.
-const MODELS: &[ModelRule] = &[
-    ModelRule {
-        names: Cow::Borrowed(&[
-            Cow::Borrowed("gpt-3.5"),
-            Cow::Borrowed("gpt-4"),
-            Cow::Borrowed("gpt-4o"),
-            Cow::Borrowed("gpt-4.1"),
-            Cow::Borrowed("gpt-4.5"),
-            Cow::Borrowed("chatgpt"),
-            Cow::Borrowed("gpt-5-chat"),
-            Cow::Borrowed("gpt-audio"),
-        ]),
-        refuses: Cow::Borrowed(&[Cow::Borrowed("reasoning_effort")]),
-    },
-    ModelRule {
-        names: Cow::Borrowed(&[
-            Cow::Borrowed("o1"),
-            Cow::Borrowed("o3"),
-            Cow::Borrowed("o4"),
-            Cow::Borrowed("gpt-5"),
-        ]),
-        refuses: Cow::Borrowed(&[
-            Cow::Borrowed("temperature"),
-            Cow::Borrowed("top_p"),
-            Cow::Borrowed("frequency_penalty"),
-            Cow::Borrowed("presence_penalty"),
-            Cow::Borrowed("logprobs"),
-            Cow::Borrowed("top_logprobs"),
-        ]),
-    },
-];
+/// What OpenAI's reasoning models refuse.
+const SAMPLING: [&str; 6] =
+    ["temperature", "top_p", "frequency_penalty", "presence_penalty", "logprobs", "top_logprobs"];
 
 /// OpenAI itself.
-pub static OPENAI: Dialect = Dialect {
-    accepts: Cow::Borrowed(&[]),
-    refuses: Cow::Borrowed(&[]),
-    refuses_translated: Cow::Borrowed(&[Cow::Borrowed("metadata")]),
+pub static OPENAI: LazyLock<Dialect> = LazyLock::new(|| Dialect {
+    accepts: Vec::new(),
+    refuses: Vec::new(),
+    refuses_translated: words(&["metadata"]),
     renames: BTreeMap::new(),
-    models: Cow::Borrowed(MODELS),
+    models: openai_models(),
     top_k: false,
     developer_role: true,
     names: true,
-    required_word: Cow::Borrowed("required"),
+    required_word: "required".to_owned(),
     allowed_tools: true,
     custom_tools: true,
     content: ContentForm::Parts,
-    file_urls: false,
+    files: FileForm::Inline,
+    refusals: true,
     call_ids: CallIds::Short,
     reasoning: ReasoningForm::Effort,
-    efforts: Cow::Borrowed(EFFORTS),
+    efforts: words(&EFFORTS),
     replay: Replay::None,
     cache_control: false,
     stream_options: true,
     max_stops: 4,
     structured_output: StructuredOutput::JsonSchema,
-};
+});
+
+/// Chat models refuse every word about reasoning, reasoning models most about sampling.
+fn openai_models() -> Vec<ModelRule> {
+    let chat = ["gpt-3.5", "gpt-4", "gpt-4o", "gpt-4.1", "gpt-4.5", "chatgpt", "gpt-5-chat"];
+    let rule = |names: &[&str], refuses: &[&str], efforts: &[&str]| ModelRule {
+        names: words(names),
+        refuses: words(refuses),
+        efforts: words(efforts),
+    };
+    vec![
+        rule(&chat, &["reasoning_effort"], &[]),
+        rule(&["o1", "o3", "o4"], &SAMPLING, &["low", "medium", "high"]),
+        rule(&["gpt-5-pro"], &SAMPLING, &["high"]),
+        rule(&["gpt-5"], &SAMPLING, &["minimal", "low", "medium", "high"]),
+        rule(&["gpt-5.1"], &[], &["none", "low", "medium", "high"]),
+    ]
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|&word| word.to_owned()).collect()
+}
 
 impl Default for Dialect {
     fn default() -> Self {
@@ -236,7 +239,7 @@ const MEANINGFUL: [&str; 8] = [
 impl Dialect {
     /// Whether the provider takes the parameter, given by OpenAI's name or by its own.
     pub fn takes(&self, name: &str) -> bool {
-        let listed = |words: &Words| words.iter().any(|word| word == name);
+        let listed = |words: &[String]| words.iter().any(|word| word == name);
         let own_name = || self.renames.values().any(|renamed| renamed == name);
         !listed(&self.refuses)
             && (self.accepts.is_empty()
@@ -252,16 +255,25 @@ impl Dialect {
 
     /// The provider's name of a parameter.
     pub fn name_of<'n>(&'n self, name: &'n str) -> &'n str {
-        self.renames.get(name).map_or(name, Cow::as_ref)
+        self.renames.get(name).map_or(name, String::as_str)
     }
 
     /// Whether a translated request for the model may hold the parameter.
     pub fn takes_translated(&self, model: &str, name: &str) -> bool {
-        let refused = |words: &Words| words.iter().any(|word| word == name);
-        self.takes(name) && !refused(&self.refuses_translated) && {
-            let rule = self.models.iter().find(|rule| rule.fits(model));
-            !rule.is_some_and(|rule| refused(&rule.refuses))
-        }
+        let refused = |words: &[String]| words.iter().any(|word| word == name);
+        self.takes(name)
+            && !refused(&self.refuses_translated)
+            && !self.rule(model).is_some_and(|rule| refused(&rule.refuses))
+    }
+
+    /// The efforts the model knows, from least to most.
+    pub fn efforts_of(&self, model: &str) -> &[String] {
+        let own = self.rule(model).map(|rule| &rule.efforts).filter(|words| !words.is_empty());
+        own.unwrap_or(&self.efforts)
+    }
+
+    fn rule(&self, model: &str) -> Option<&ModelRule> {
+        self.models.iter().find(|rule| rule.fits(model))
     }
 }
 
@@ -270,7 +282,7 @@ impl ModelRule {
     fn fits(&self, model: &str) -> bool {
         let model = model.rsplit('/').next().unwrap_or(model);
         self.names.iter().any(|name| {
-            let rest = model.strip_prefix(name.as_ref());
+            let rest = model.strip_prefix(name.as_str());
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
         })
     }

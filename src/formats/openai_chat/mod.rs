@@ -5,6 +5,7 @@
 
 pub mod dialect;
 pub mod error;
+pub mod names;
 pub mod request;
 pub mod response;
 pub mod stream;

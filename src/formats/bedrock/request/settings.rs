@@ -37,26 +37,23 @@ pub(super) fn encode<'a>(
     conversation: &Conversation<'_>,
     dropped: &mut Dropped,
 ) -> Settings<'a> {
-    let mut settings = match maker {
-        Maker::Claude { hosted, .. } => {
-            let lost = conversation.lost_thinking;
-            let plan = hosted.settings(request, target.max_output_tokens, lost, dropped);
-            let mut settings = Settings::of(plan.sampling.temperature, plan.sampling.top_p);
-            settings.inference.max_tokens = plan.max_tokens;
-            settings.takes_force = plan.takes_force;
-            if let Ok(Value::Object(own)) = serde_json::to_value(&plan.own) {
-                settings.own = own;
-            }
-            settings
+    let mut settings = if let Maker::Claude { hosted, .. } = maker {
+        let lost = conversation.lost_thinking;
+        let plan = hosted.settings(request, target.max_output_tokens, lost, dropped);
+        let mut settings = Settings::of(plan.sampling.temperature, plan.sampling.top_p);
+        settings.inference.max_tokens = plan.max_tokens;
+        settings.takes_force = plan.takes_force;
+        if let Ok(Value::Object(own)) = serde_json::to_value(&plan.own) {
+            settings.own = own;
         }
-        _ => {
-            let sampling = request.sampling;
-            let mut settings = Settings::of(sampling.temperature, sampling.top_p);
-            settings.inference.max_tokens = request.max_tokens;
-            settings.top_k(sampling.top_k, maker, dropped);
-            settings.reasoning(request.reasoning, maker, dropped);
-            settings
-        }
+        settings
+    } else {
+        let sampling = request.sampling;
+        let mut settings = Settings::of(sampling.temperature, sampling.top_p);
+        settings.inference.max_tokens = request.max_tokens;
+        settings.top_k(sampling.top_k, maker, dropped);
+        settings.reasoning(request.reasoning, maker, dropped);
+        settings
     };
     let written = request.stop.iter().map(AsRef::as_ref);
     let stops: Vec<&str> = written.filter(|stop: &&str| !stop.trim().is_empty()).collect();

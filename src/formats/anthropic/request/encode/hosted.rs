@@ -41,13 +41,6 @@ pub(in crate::formats) struct OwnSettings {
     top_k: Option<u64>,
 }
 
-impl OwnSettings {
-    /// Whether nothing is to be said.
-    pub(in crate::formats) fn is_empty(&self) -> bool {
-        self.thinking.is_none() && self.output_config.is_empty() && self.top_k.is_none()
-    }
-}
-
 impl Hosted {
     /// A Claude by the host's name of it.
     pub(in crate::formats) fn of(model: &str) -> Self {

@@ -281,26 +281,3 @@ fn web_search_becomes_the_server_tool() {
         assert_eq!(encoded(&request, OLD).0["tools"], json!([expected]));
     }
 }
-
-#[test]
-fn arguments_become_objects_as_written() {
-    let cases = [
-        ("", false, "{}"),
-        (" null ", false, "{}"),
-        (r#""""#, false, "{}"),
-        (
-            r#" {"z": 12345678901234567890123, "a": 1.0} "#,
-            false,
-            r#"{"z": 12345678901234567890123, "a": 1.0}"#,
-        ),
-        ("[1]", false, r#"{"value":[1]}"#),
-        ("7", false, r#"{"value":7}"#),
-        (r#"{"a":"#, false, r#"{"__raw_arguments":"{\"a\":"}"#),
-        (r#"{"a":1}"#, true, r#"{"input":{"a":1}}"#),
-        (r#"{"input":1}"#, true, r#"{"input":1}"#),
-        ("[1]", true, r#"{"input":[1]}"#),
-    ];
-    for (arguments, wraps, expected) in cases {
-        assert_eq!(tools::input(arguments, wraps).get(), expected, "{arguments}");
-    }
-}

@@ -242,7 +242,11 @@ impl<'r> Writer<'r, '_> {
             function_call: Some(FunctionCall {
                 id: &call.id,
                 name: sent_name(&call.name),
-                args: Object::arguments(&call.arguments),
+                args: if call.custom {
+                    Object::Text("input", Cow::Borrowed(&call.arguments))
+                } else {
+                    Object::arguments(&call.arguments)
+                },
             }),
             thought_signature: signature.or(demanded.then_some(LOST_SIGNATURE)),
             ..WirePart::default()
@@ -259,13 +263,16 @@ impl<'r> Writer<'r, '_> {
             Part::Text { text, .. } | Part::Refusal { text } => {
                 (!text.is_empty()).then(|| text_part(text))
             }
-            Part::Image { source, detail, .. } => {
-                if detail.as_deref().is_some_and(|detail| detail != "auto") {
-                    self.dropped.name("image_url.detail");
-                }
+            Part::Image { source, .. } => {
                 Some(media_part(media::source(source, Kind::Image, param)?))
             }
-            Part::File { source, .. } => {
+            Part::File { source, filename, citations, .. } => {
+                if filename.is_some() {
+                    self.dropped.name("file.filename");
+                }
+                if *citations == Some(true) {
+                    self.dropped.name("citations");
+                }
                 Some(media_part(media::source(source, Kind::File, param)?))
             }
             Part::Video { source } => Some(media_part(media::source(source, Kind::Video, param)?)),
@@ -273,7 +280,13 @@ impl<'r> Writer<'r, '_> {
                 Some(media_part(Source::Inline(media::audio(data, format))))
             }
             Part::Reasoning(reasoning) => thought(reasoning),
-            Part::ToolCall(_) | Part::ToolResult { .. } | Part::SpokenAnswer(_) => None,
+            Part::SpokenAnswer(spoken) => {
+                if spoken.transcript.is_none() {
+                    self.dropped.name("messages.audio");
+                }
+                spoken.transcript.as_deref().filter(|text| !text.is_empty()).map(text_part)
+            }
+            Part::ToolCall(_) | Part::ToolResult { .. } => None,
         })
     }
 

@@ -1,6 +1,7 @@
 //! Where the bytes of pictures, documents, sound and film are, in Gemini's words.
 //!
-//! Nothing is fetched here: Gemini reads public https addresses itself.
+//! Nothing is fetched here: who sends the request puts in what stands at foreign addresses. Those
+//! that are left go as `fileData`, as newer models read public https addresses themselves.
 
 use crate::chat::message::Media;
 use crate::formats::FormatError;
@@ -80,7 +81,9 @@ pub(super) fn source<'r>(
 
 /// Sound in the request.
 pub(super) fn audio<'r>(data: &'r str, format: &str) -> InlineData<'r> {
-    InlineData { mime_type: format!("audio/{}", format.to_ascii_lowercase()).into(), data }
+    // The words after a semicolon say how to play it, and keep their letters.
+    let format = if format.contains(';') { format.to_owned() } else { format.to_ascii_lowercase() };
+    InlineData { mime_type: format!("audio/{format}").into(), data }
 }
 
 fn inline<'r>(mime: &'r str, data: &'r str, kind: Kind) -> InlineData<'r> {
