@@ -23,6 +23,9 @@ pub fn assemble(format: ApiFormat, stream: &[u8]) -> Result<Assembled, String> {
         };
     }
     let text = std::str::from_utf8(stream).map_err(|error| error.to_string())?;
+    if let Some(Json::List(elements)) = Json::parse(text) {
+        return assemble_generate::assemble(&elements);
+    }
     let mut events = Vec::new();
     let mut done = false;
     for event in sse::events(text) {

@@ -29,7 +29,9 @@ fn every_cut_gives_the_same_output() {
         let from = recording.format;
         let next = recording.id.bytes().map(usize::from).sum::<usize>() % CLIENTS.len();
         let full = std::env::var_os("AROUTER_CORPUS_FULL").is_some();
-        for (at, to) in CLIENTS.into_iter().enumerate() {
+        // Of one format, arrays and binary frames pass through in tests of their own.
+        let is_plain = |to| to != from || stream.framing == Framing::Sse;
+        for (at, to) in CLIENTS.into_iter().enumerate().filter(|(_, to)| is_plain(*to)) {
             let stream = Stream { framing: stream.framing, bytes: stream.bytes.clone() };
             let runs = Runs { recording, stream, from, to };
             let everywhere = full || at == next || to == from;
@@ -113,7 +115,7 @@ impl Runs<'_> {
             ("comments inside", closed.replace("\ndata:", "\n: hello\ndata:")),
             ("fields", closed.replace("\n\n", "\nid: 7\nretry: 10\n\n")),
             ("no space", closed.replace("data: ", "data:")),
-            ("data lines", closed.replace("data: {\"", "data: {\ndata: \"")),
+            ("data lines", closed.replace("\ndata: {\"", "\ndata: {\ndata: \"")),
         ];
         let mut complaints = Vec::new();
         for (name, text) in variants {

@@ -8,10 +8,9 @@ use crate::reading::Answer;
 use crate::recordings::{Recording, Shape};
 use crate::report::{Report, Verdict, each, pair};
 use crate::spans::{Replacement, replaced};
-use crate::sse;
 use arouter::error::{GatewayError, Kind};
 use arouter::formats::translator::Translator;
-use arouter::formats::{ApiFormat, Framing, StreamFault};
+use arouter::formats::{ApiFormat, FormatError, Framing, StreamFault};
 use bytes::Bytes;
 
 /// A recorded stream as its provider would send it to the gateway.
@@ -20,7 +19,7 @@ pub struct Stream {
     pub bytes: Bytes,
 }
 
-/// The recording as a stream, if it is one; a JSON array is told as server-sent events.
+/// The recording as a stream, if it is one.
 pub fn stream_of(recording: &Recording) -> Option<Stream> {
     if recording.status >= 400 || recording.format == ApiFormat::Completions {
         return None;
@@ -28,10 +27,7 @@ pub fn stream_of(recording: &Recording) -> Option<Stream> {
     let body = Bytes::from(recording.body.clone());
     match recording.shape {
         Shape::Sse => Some(Stream { framing: Framing::Sse, bytes: body }),
-        Shape::Array => {
-            let text = sse::from_array(std::str::from_utf8(&body).ok()?)?;
-            Some(Stream { framing: Framing::Sse, bytes: text.into() })
-        }
+        Shape::Array => Some(Stream { framing: Framing::JsonArray, bytes: body }),
         Shape::Frames => Some(Stream { framing: Framing::EventStream, bytes: body }),
         Shape::Whole | Shape::Other => None,
     }
@@ -193,9 +189,10 @@ fn streams_reach_every_client() {
 pub fn translator(
     from: ApiFormat,
     to: ApiFormat,
-    _stream: &Stream,
-) -> Result<Translator, arouter::formats::FormatError> {
-    Translator::new(from, to, Framing::Sse, label(None))
+    stream: &Stream,
+) -> Result<Translator, FormatError> {
+    let translator = Translator::new(from, to, Framing::Sse, label(None))?;
+    Ok(translator.with_upstream_framing(stream.framing))
 }
 
 fn judge(assembled: &Assembled, from: ApiFormat, to: ApiFormat, relayed: &Relayed) -> Vec<String> {
