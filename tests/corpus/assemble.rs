@@ -104,7 +104,8 @@ fn delta(block: &mut Json, delta: &Json) {
     }
 }
 
-/// The last event carries the whole answer; where its list is empty, the finished items are it.
+/// The last event carries the whole answer, but the items are taken as each was finished: they are
+/// missing in the last event of some, and encrypted anew in that of others.
 fn responses(events: &[Json]) -> Result<Assembled, String> {
     let mut whole = Json::Null;
     let mut items: Vec<(usize, Json)> = Vec::new();
@@ -129,7 +130,7 @@ fn responses(events: &[Json]) -> Result<Assembled, String> {
         }
     }
     items.sort_by_key(|(at, _)| *at);
-    if whole.is_object() && whole["output"].list().is_empty() {
+    if whole.is_object() && !items.is_empty() {
         whole.set("output", Json::List(items.into_iter().map(|(_, item)| item).collect()));
     }
     Ok(Assembled { whole: whole.is_object().then_some(whole), ended })

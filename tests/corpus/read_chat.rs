@@ -90,13 +90,11 @@ fn reasoning(message: &Json, read: &mut Choice) {
     let thought = if typed.is_empty() { plain.unwrap_or_default() } else { &typed };
     read.reasoning.push_str(thought);
     for detail in details {
-        let marks = [&detail["signature"], &detail["data"]];
-        let marks = marks.iter().filter_map(|mark| mark.str()).filter(|mark| !mark.is_empty());
-        read.signatures.extend(marks.map(str::to_owned));
+        read.sign(&detail["signature"]);
+        read.sign(&detail["data"]);
     }
     if details.is_empty() {
-        let opaque = message["reasoning_opaque"].str();
-        read.signatures.extend(opaque.filter(|mark| !mark.is_empty()).map(str::to_owned));
+        read.sign(&message["reasoning_opaque"]);
     }
 }
 
