@@ -106,7 +106,8 @@ fn streams_pass_through_byte_for_byte() {
             } else {
                 relayed.bytes == expected
             };
-            let complaints = if same { vec![] } else { vec![difference(&expected, &relayed.bytes)] };
+            let complaints =
+                if same { vec![] } else { vec![difference(&expected, &relayed.bytes)] };
             report.note(&pair(format, format), &recording.id, &Verdict::of(&complaints));
         }
     });
@@ -119,7 +120,12 @@ fn difference(expected: &[u8], got: &[u8]) -> String {
         let end = bytes.len().min(at + 80);
         String::from_utf8_lossy(&bytes[at.saturating_sub(40).min(end)..end]).into_owned()
     };
-    format!("bytes differ at {at} of {}: {:?} became {:?}", expected.len(), part(expected), part(got))
+    format!(
+        "bytes differ at {at} of {}: {:?} became {:?}",
+        expected.len(),
+        part(expected),
+        part(got)
+    )
 }
 
 /// The stream with nothing but the words of the label written over.
