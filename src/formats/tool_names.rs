@@ -92,13 +92,21 @@ fn changed(upstream: ApiFormat, tool: &Tool<'_>, target: Target<'_>) -> Option<C
     Some(Changed { sent: sent.into_owned(), original: tool.name.to_string(), arguments })
 }
 
-fn arguments(upstream: ApiFormat, tool: &Tool<'_>, _target: Target<'_>) -> Arguments {
-    match (&tool.custom, upstream) {
-        (None, ApiFormat::Bedrock) if bedrock::request::is_wrapped(tool) => Arguments::Wrapped,
-        (Some(_), ApiFormat::OpenAiResponses | ApiFormat::OpenAiChat) | (None, _) => {
-            Arguments::Plain
-        }
-        (Some(_), _) => Arguments::Text,
+fn arguments(upstream: ApiFormat, tool: &Tool<'_>, target: Target<'_>) -> Arguments {
+    let native = match upstream {
+        ApiFormat::OpenAiResponses => true,
+        ApiFormat::OpenAiChat => target.dialect.custom_tools,
+        _ => false,
+    };
+    let wrapped = match upstream {
+        ApiFormat::Anthropic => anthropic::names::wraps_arguments(tool),
+        ApiFormat::Bedrock => bedrock::request::is_wrapped(tool),
+        _ => false,
+    };
+    match tool.custom {
+        Some(_) if !native => Arguments::Text,
+        None if wrapped => Arguments::Wrapped,
+        _ => Arguments::Plain,
     }
 }
 

@@ -86,12 +86,13 @@ async fn translated(
 ) -> Result<Encoded, GatewayError> {
     let upstream = candidate.provider.vendor.format();
     let mut request = formats::decode_request(client, &admitted.body)?;
-    fetched.inline(&mut request, upstream, (&services.connector, &settings.media)).await?;
     let target = Target {
         max_output_tokens: candidate.max_completion_tokens,
         stream: matches!(admitted.job, Job::Chat { stream: Some(_), .. }),
         ..Target::new(&candidate.upstream_model)
     };
+    let fetching = (&services.connector, &settings.media);
+    fetched.inline(&mut request, (upstream, target), fetching).await?;
     let written = formats::encode_request(upstream, &request, target)
         .map_err(|error| GatewayError::from(error).with_retry(Retry::OtherEndpoint))?;
     let back = WayBack {
