@@ -8,19 +8,19 @@ use crate::formats::carried::Carried;
 use serde_json::{Value, json};
 
 /// Decodes a request with these members beside an ordinary input.
-fn with(members: Value) -> chat::Request<'static> {
+fn with(members: &Value) -> chat::Request<'static> {
     let mut body = json!({"model": "m", "input": "Hi"});
     body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
     let text = Box::leak(body.to_string().into_boxed_str());
     decode(text.as_bytes()).unwrap()
 }
 
-fn conversation(input: Value) -> Vec<crate::chat::Message<'static>> {
-    with(json!({ "input": input })).messages
+fn conversation(input: &Value) -> Vec<crate::chat::Message<'static>> {
+    with(&json!({ "input": input })).messages
 }
 
 /// Role and parts of each message, in short.
-fn told(input: Value) -> Vec<String> {
+fn told(input: &Value) -> Vec<String> {
     let message = |message: &crate::chat::Message<'_>| {
         let parts: Vec<String> = message.parts.iter().map(short).collect();
         format!("{:?}: {}", message.role, parts.join(", "))
@@ -113,7 +113,7 @@ fn items_become_turns() {
         ),
     ];
     for (input, expected) in cases {
-        assert_eq!(told(input), expected);
+        assert_eq!(told(&input), expected);
     }
 }
 
@@ -147,10 +147,10 @@ fn packed_signatures_go_back_to_their_makers() {
         ),
     ];
     for (input, expected) in cases {
-        assert_eq!(told(Value::Array(input)), [expected]);
+        assert_eq!(told(&Value::Array(input)), [expected]);
     }
     let messages = conversation(
-        json!([{"type": "reasoning", "format": "xai-responses-v1", "encrypted_content": "X"}]),
+        &json!([{"type": "reasoning", "format": "xai-responses-v1", "encrypted_content": "X"}]),
     );
     let [Part::Reasoning(Reasoning { kind: ReasoningKind::Encrypted, format, .. })] =
         messages[0].parts.as_slice()
@@ -162,7 +162,7 @@ fn packed_signatures_go_back_to_their_makers() {
 
 #[test]
 fn settings() {
-    let request = with(json!({
+    let request = with(&json!({
         "instructions": "Be brief.", "max_output_tokens": 99, "temperature": 0.5, "top_p": 1, "stream": true,
         "user": "u", "safety_identifier": "s", "service_tier": "flex", "prompt_cache_key": "k",
         "metadata": {"a": "b"}, "text": {"verbosity": "low", "format": {"type": "json_schema", "name": "n", "strict": true, "schema": {"b": 1, "a": 2.0}}},
@@ -185,7 +185,7 @@ fn settings() {
     };
     assert_eq!((name.as_ref(), schema.get(), strict), ("n", r#"{"a":2.0,"b":1}"#, Some(true)));
     assert_eq!(request.unmapped, ["store", "truncation", "max_tool_calls"]);
-    let quiet = with(json!({"top_logprobs": 2, "include": ["web_search_call.action.sources"]}));
+    let quiet = with(&json!({"top_logprobs": 2, "include": ["web_search_call.action.sources"]}));
     assert_eq!((quiet.sampling.top_logprobs, quiet.unmapped), (None, vec!["include".into()]));
     let cases = [
         (json!({"summary": "auto"}), (Some(true), None, None)),
@@ -193,14 +193,14 @@ fn settings() {
         (json!({"enabled": true, "max_tokens": 5000}), (Some(true), None, Some(5000))),
     ];
     for (reasoning, expected) in cases {
-        let read = with(json!({ "reasoning": reasoning })).reasoning;
+        let read = with(&json!({ "reasoning": reasoning })).reasoning;
         assert_eq!((read.enabled, read.effort, read.max_tokens), expected);
     }
 }
 
 #[test]
 fn tools_and_choices() {
-    let request = with(json!({"tools": [
+    let request = with(&json!({"tools": [
         {"type": "function", "name": "f", "parameters": {"z": 1, "b": {}}, "strict": false, "description": null},
         {"type": "function", "name": "g", "parameters": null, "strict": true},
         {"type": "custom", "name": "c", "format": {"type": "text"}},
@@ -227,7 +227,7 @@ fn tools_and_choices() {
         ),
     ];
     for (choice, expected) in cases {
-        assert_eq!(with(json!({ "tool_choice": choice })).tool_choice, Some(expected));
+        assert_eq!(with(&json!({ "tool_choice": choice })).tool_choice, Some(expected));
     }
 }
 
