@@ -183,6 +183,29 @@ fn label() -> AnswerLabel {
     }
 }
 
+#[test]
+fn sources_are_bounded() {
+    let mut decoder = Decoder::default();
+    let mut told = 0;
+    for at in 0..3000 {
+        let title = "t".repeat(if at % 2 == 0 { 10 } else { 9000 });
+        let data = format!(
+            r#"{{"contentBlockIndex":{},"delta":{{"citation":{{"title":"{title}","location":{{"web":{{"url":"https://x"}}}}}}}}}}"#,
+            at / 100
+        );
+        decoder.event(Some("contentBlockDelta"), data.as_bytes(), &mut |_| ()).unwrap();
+    }
+    let stop = br#"{"stopReason":"end_turn"}"#;
+    let mut sink = |event: Event<'_>| {
+        if let Event::Citations { citations, .. } = event {
+            told += citations.len();
+            assert!(citations.iter().all(|source| source.title.len() == 10));
+        }
+    };
+    decoder.event(Some("messageStop"), stop, &mut sink).unwrap();
+    assert_eq!(told, MAX_CITATIONS);
+}
+
 /// The frames' payloads and what the stream says, read without the code under test.
 fn said(body: &[u8]) -> (String, String, Vec<(String, String)>, u64) {
     let mut reader = event_stream::Frames::default();

@@ -31,7 +31,8 @@ fn wrapped(json: &[u8]) -> Vec<u8> {
 /// The data of each server-sent event.
 fn events(body: &[u8]) -> Vec<Vec<u8>> {
     let mut frames = sse::Frames::new();
-    frames.push(Bytes::copy_from_slice(body));
+    // Some recordings lack the last blank line.
+    frames.push(Bytes::from([body, b"\n\n"].concat()));
     let mut events = Vec::new();
     while let Some(frame) = frames.next().unwrap() {
         events.extend(sse::parse(&frame).map(|event| event.data.into_owned()));

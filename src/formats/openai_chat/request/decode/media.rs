@@ -81,6 +81,13 @@ fn sniff(data: &str) -> Option<&'static str> {
             _ => None,
         };
     }
+    // MPEG audio without a tag begins with a frame: bytes FF and F2, F3, FA or FB.
+    if data
+        .strip_prefix("//")
+        .is_some_and(|rest| rest.starts_with(|c| matches!(c, 'I'..='P' | 'o'..='v')))
+    {
+        return Some("audio/mpeg");
+    }
     SIGNATURES.iter().find(|(start, _)| data.starts_with(start)).map(|&(_, mime)| mime)
 }
 
