@@ -210,8 +210,8 @@ fn calls_are_whole_whatever_the_order() {
 #[test]
 fn alternatives_sources_and_usage_end_together() {
     let citation = |start, end| Citation { url: "https://a".into(), title: "A".into(), start, end };
-    let usage =
-        Usage { prompt: Some(9), completion: Some(8), reasoning: Some(3), ..Usage::default() };
+    let asked = Usage { prompt: Some(9), completion: Some(1), ..Usage::default() };
+    let told = Usage { completion: Some(8), reasoning: Some(3), ..Usage::default() };
     let events = [
         start(),
         Event::Text { choice: 1, text: "b".into() },
@@ -223,7 +223,8 @@ fn alternatives_sources_and_usage_end_together() {
         Event::Finish { choice: 1, reason: FinishReason::Length, native: None },
         finish_event(FinishReason::Stop),
         Event::ServiceTier("flex".into()),
-        Event::Usage(usage),
+        Event::Usage(asked),
+        Event::Usage(told),
         Event::End,
     ];
     let values = written(&events, false);
