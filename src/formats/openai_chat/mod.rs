@@ -11,6 +11,8 @@ pub mod response;
 pub mod stream;
 
 mod reasoning_details;
+#[cfg(test)]
+mod recordings;
 mod tree;
 mod usage;
 
