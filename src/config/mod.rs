@@ -10,6 +10,7 @@ mod address;
 mod base_url;
 mod keys;
 mod limits;
+mod media;
 mod models;
 mod providers;
 mod routing;
@@ -19,6 +20,7 @@ mod store;
 mod telemetry;
 
 pub mod generate;
+mod inherit;
 mod load;
 mod problem;
 mod resolved;
@@ -43,10 +45,13 @@ pub use self::base_url::{BaseUrl, BaseUrlError};
 pub use self::keys::{BudgetMode, KeyConfig, KeyHash, KeyHashError, KeyKind, LimitReset};
 pub use self::limits::RateLimit;
 pub use self::load::{Loaded, find, load, load_text};
+pub use self::media::MediaConfig;
 pub use self::models::{DefaultsConfig, EndpointConfig, ModelConfig, PriceTable};
 pub use self::problem::{ConfigError, Problem, nearest_names};
-pub use self::providers::{DataPolicy, Http2, ProviderConfig, ProviderFormat, Timeouts};
-pub use self::resolved::{ResolvedKey, ResolvedSecrets, resolve_secrets};
+pub use self::providers::{
+    DataPolicy, Http2, ProviderConfig, ProviderFormat, ProviderKind, Timeouts,
+};
+pub use self::resolved::{ResolvedAccount, ResolvedKey, ResolvedSecrets, resolve_secrets};
 pub use self::routing::{BreakerConfig, RoutingConfig};
 pub use self::secret_ref::{ProviderKey, SecretError, SecretRef, process_env, resolve};
 pub use self::server::{AdminConfig, FileRef, ServerConfig, StreamUsage, TlsConfig};
@@ -84,6 +89,8 @@ pub struct Config {
     pub keys: BTreeMap<String, KeyConfig>,
     /// Prepaid or postpaid.
     pub account: AccountConfig,
+    /// Fetching what a request names by address, for providers that only take bytes.
+    pub media: MediaConfig,
     /// Fallback and circuit breaking.
     pub routing: RoutingConfig,
     /// Logging.
@@ -104,6 +111,7 @@ impl Default for Config {
             aliases: BTreeMap::new(),
             keys: BTreeMap::new(),
             account: AccountConfig::default(),
+            media: MediaConfig::default(),
             routing: RoutingConfig::default(),
             log: LogConfig::default(),
         }

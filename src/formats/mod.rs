@@ -7,6 +7,7 @@
 
 pub mod answer;
 pub mod carried;
+pub mod estimate;
 pub mod passthrough;
 pub mod tool_names;
 pub mod translator;
@@ -212,6 +213,9 @@ pub trait StreamEncoder: Send {
     /// Appends what the event becomes.
     fn event(&mut self, event: &Event<'_>, out: &mut BytesMut);
 
+    /// All that the provider's event at hand says was told: appends what waited for the rest of it.
+    fn settle(&mut self, _out: &mut BytesMut) {}
+
     /// Appends the proper end of the stream.
     fn finish(&mut self, out: &mut BytesMut);
 
@@ -255,6 +259,27 @@ pub fn encode_request(
         ApiFormat::Gemini => gemini::request::encode(request, target),
         ApiFormat::Bedrock => bedrock::request::encode(request, target),
         ApiFormat::Completions => Err(not_offered()),
+    }
+}
+
+/// What a media part is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MediaKind {
+    /// A picture.
+    Image,
+    /// A document.
+    File,
+    /// A video.
+    Video,
+}
+
+/// Whether the provider takes the bytes of such a part only, and not this address of it.
+pub fn needs_bytes(format: ApiFormat, target: Target<'_>, kind: MediaKind, url: &str) -> bool {
+    match format {
+        ApiFormat::Bedrock => bedrock::request::needs_bytes(url),
+        ApiFormat::Gemini => gemini::needs_bytes(url),
+        ApiFormat::OpenAiChat => kind == MediaKind::File && target.dialect.files.needs_bytes(),
+        ApiFormat::OpenAiResponses | ApiFormat::Anthropic | ApiFormat::Completions => false,
     }
 }
 

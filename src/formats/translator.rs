@@ -6,11 +6,11 @@
 //! complete before a fault stays in `take_output`. When the provider's end marker has been seen
 //! (`observed().ended`), the client's stream is complete as well.
 
+mod input;
 pub(super) mod output;
 
-use super::gemini::array::{ArrayFrames, Piece, Place};
 use super::passthrough::tap::Tap;
-use super::tool_names::ToolNames;
+use super::tool_names::{ToolNames, ToolRestorer};
 use super::{
     AnswerLabel, ApiFormat, FormatError, Framing, Observed, StreamDecoder, StreamEncoder,
     StreamFault, anthropic, gemini, observe, openai_chat, openai_responses, stream_decoder,
@@ -18,12 +18,15 @@ use super::{
 };
 use crate::chat::event::{Event, UpstreamError};
 use crate::error::GatewayError;
-use crate::sse::{self, Frames};
-use bytes::Bytes;
+use crate::json::{as_str, find};
+use crate::sse;
+use bytes::{Bytes, BytesMut};
+use input::{Input, Item};
 use output::Output;
 
 /// Relays one stream.
 pub struct Translator {
+    upstream: ApiFormat,
     client: ApiFormat,
     label: AnswerLabel,
     input: Input,
@@ -32,16 +35,6 @@ pub struct Translator {
     out: Output,
     /// The client's stream was ended, well or with an error.
     closed: bool,
-}
-
-/// How the provider's events are told apart.
-enum Input {
-    Sse(Frames),
-    /// `place` is where the forwarded part of the array ends.
-    Array {
-        frames: ArrayFrames,
-        place: Place,
-    },
 }
 
 /// What becomes of an event.
@@ -53,7 +46,7 @@ enum Stage {
 struct Translation {
     decoder: Box<dyn StreamDecoder>,
     encoder: Box<dyn StreamEncoder>,
-    names: ToolNames,
+    tools: ToolRestorer,
 }
 
 impl Translator {
@@ -71,24 +64,32 @@ impl Translator {
             Stage::Translate(Box::new(Translation {
                 decoder: stream_decoder(upstream)?,
                 encoder: stream_encoder(client, framing, label.clone())?,
-                names: ToolNames::default(),
+                tools: ToolRestorer::default(),
             }))
         };
-        let input = match framing {
-            Framing::JsonArray if upstream == client => {
-                Input::Array { frames: ArrayFrames::default(), place: Place::default() }
-            }
-            _ => Input::Sse(Frames::new()),
+        let framing = match (upstream, framing) {
+            (ApiFormat::Bedrock, _) => Framing::EventStream,
+            (_, Framing::JsonArray) if upstream == client => Framing::JsonArray,
+            _ => Framing::Sse,
         };
+        let input = Input::new(upstream, framing);
         let (observed, out) = (Observed::default(), Output::default());
-        Ok(Self { client, label, input, stage, observed, out, closed: false })
+        Ok(Self { upstream, client, label, input, stage, observed, out, closed: false })
     }
 
-    /// Shows the client its own function names where the request had to change them.
+    /// Reads the provider's stream in a framing of its own: an array that is translated, or the
+    /// binary frames in which Amazon Bedrock streams Converse and the models of other makers.
+    #[must_use]
+    pub fn with_upstream_framing(mut self, framing: Framing) -> Self {
+        self.input = Input::new(self.upstream, framing);
+        self
+    }
+
+    /// Shows the client its own tools where the request had to change them.
     #[must_use]
     pub fn with_tool_names(mut self, names: ToolNames) -> Self {
         if let Stage::Translate(translation) = &mut self.stage {
-            translation.names = names;
+            translation.tools = ToolRestorer::new(names);
         }
         self
     }
@@ -99,10 +100,7 @@ impl Translator {
             return Ok(Bytes::new());
         }
         self.out.begin(&chunk);
-        match &mut self.input {
-            Input::Sse(frames) => frames.push(chunk),
-            Input::Array { frames, .. } => frames.push(chunk),
-        }
+        self.input.push(chunk);
         while self.step()? {}
         if self.observed.ended && matches!(self.input, Input::Sse(_)) {
             self.out.end_line();
@@ -113,21 +111,21 @@ impl Translator {
     /// Reads one event; false when no whole one is left.
     fn step(&mut self) -> Result<bool, StreamFault> {
         let Self { input, stage, observed, out, .. } = self;
-        match input {
-            Input::Sse(frames) => {
-                let next = frames.next().map_err(|_| StreamFault::EventTooLarge)?;
-                let Some(frame) = next else { return Ok(false) };
-                stage.frame(&frame, observed, out)?;
+        match input.next()? {
+            None => return Ok(false),
+            Some(Item::Sse(frame)) => stage.frame(&frame, observed, out)?,
+            Some(Item::Framing(framing)) => stage.framing(&framing, out),
+            Some(Item::Element(element)) => stage.element(&element, observed, out)?,
+            Some(Item::Named(frame)) => {
+                stage.event(frame.text(":event-type"), &frame.payload, observed, out)?;
             }
-            Input::Array { frames, place } => {
-                match frames.next()? {
-                    None => return Ok(false),
-                    Some(Piece::Framing(framing)) => stage.framing(&framing, out),
-                    Some(Piece::Element(element)) => stage.element(&element, observed, out)?,
-                }
-                *place = frames.place();
+            Some(Item::Bare(data)) => stage.event(None, &data, observed, out)?,
+            Some(Item::Exception(failure)) if !observed.ended => {
+                return Err(StreamFault::Upstream(failure));
             }
+            Some(Item::Exception(_) | Item::Skipped) => {}
         }
+        input.settle();
         Ok(true)
     }
 
@@ -137,11 +135,7 @@ impl Translator {
             return Ok(Bytes::new());
         }
         let Self { input, stage, observed, out, .. } = self;
-        let tail = match input {
-            Input::Sse(frames) => frames.finish(),
-            Input::Array { frames, .. } if frames.finish() => None,
-            Input::Array { .. } => return Err(StreamFault::Truncated),
-        };
+        let tail = input.finish()?;
         stage.finish(tail.as_ref(), observed, out)?;
         self.closed = true;
         Ok(self.out.take())
@@ -164,12 +158,10 @@ impl Translator {
                 translation.encoder.fail(error, request_id, out);
             }
             (ApiFormat::Anthropic, ..) => anthropic::error::stream_error(error, request_id, out),
-            (ApiFormat::Gemini, _, Input::Sse(_)) => {
-                gemini::error::append_sse(error, request_id, out);
-            }
             (ApiFormat::Gemini, _, Input::Array { place, .. }) => {
                 gemini::error::append_array(error, request_id, *place, out);
             }
+            (ApiFormat::Gemini, ..) => gemini::error::append_sse(error, request_id, out),
             (ApiFormat::OpenAiResponses, ..) => {
                 let label = self.label.clone();
                 openai_responses::stream::Encoder::new(label, Framing::Sse)
@@ -226,6 +218,27 @@ impl Stage {
             Self::Tap(tap) => tap.element(element, observed, out),
             Self::Translate(translation) => translation.event(None, element, observed, out),
         }
+    }
+
+    /// An event that came without a framing which the client could get.
+    fn event(
+        &mut self,
+        name: Option<&str>,
+        data: &[u8],
+        observed: &mut Observed,
+        out: &mut Output,
+    ) -> Result<(), StreamFault> {
+        let tap = match self {
+            Self::Translate(translation) => return translation.event(name, data, observed, out),
+            Self::Tap(tap) => tap,
+        };
+        let stated = find(data, "type").and_then(|place| as_str(data.get(place)?));
+        let mut frame = BytesMut::new();
+        match name.or(stated.as_deref()) {
+            Some(name) => sse::write_event(&mut frame, name, data),
+            None => sse::write_data(&mut frame, data),
+        }
+        tap.frame(&frame.freeze(), observed, out)
     }
 
     /// The brackets and commas of an array mean something to an array client only.
@@ -291,7 +304,7 @@ impl Translation {
             &mut dyn FnMut(Event<'_>),
         ) -> Result<(), StreamFault>,
     ) -> Result<(), StreamFault> {
-        let Self { decoder, encoder, names } = self;
+        let Self { decoder, encoder, tools } = self;
         let buffer = out.buffer();
         let mut reported = None;
         let decoded = decode(decoder.as_mut(), &mut |event| {
@@ -299,15 +312,13 @@ impl Translation {
                 reported.get_or_insert_with(|| failure(error));
             }
             observe::event(observed, &event);
-            match names.restored(&event) {
-                Some(restored) => encoder.event(&restored, buffer),
-                None => encoder.event(&event, buffer),
-            }
+            tools.event(&event, &mut |event| encoder.event(event, buffer));
         });
         decoded?;
         if let Some(failure) = reported {
             return Err(StreamFault::Upstream(failure));
         }
+        encoder.settle(out.buffer());
         if observed.ended {
             encoder.finish(out.buffer());
         }

@@ -3,7 +3,7 @@
 //! For answers that are relayed untouched: the raw provider proxy gives every event, or the whole
 //! body, and takes the counts at the end.
 
-use super::{ApiFormat, anthropic, gemini, openai_chat};
+use super::{ApiFormat, anthropic, bedrock, gemini, openai_chat, openai_responses};
 use crate::chat::Usage;
 use crate::json::{find, find_path};
 
@@ -25,8 +25,9 @@ impl UsageReader {
     /// Reads an event's data, or a whole body; anything without counts is skipped.
     pub fn read(&mut self, json: &[u8]) {
         let at = match self.format {
-            ApiFormat::OpenAiChat | ApiFormat::Completions | ApiFormat::Bedrock => {
-                find(json, "usage")
+            ApiFormat::OpenAiChat | ApiFormat::Completions => find(json, "usage"),
+            ApiFormat::Bedrock => {
+                find(json, "usage").or_else(|| find_path(json, &["metadata", "usage"]))
             }
             ApiFormat::OpenAiResponses => {
                 find(json, "usage").or_else(|| find_path(json, &["response", "usage"]))
@@ -38,10 +39,13 @@ impl UsageReader {
         };
         let Some(counts) = at.and_then(|range| json.get(range)) else { return };
         match self.format {
-            ApiFormat::OpenAiChat
-            | ApiFormat::OpenAiResponses
-            | ApiFormat::Completions
-            | ApiFormat::Bedrock => self.usage.merge(&openai_chat::usage_of(counts)),
+            ApiFormat::OpenAiChat | ApiFormat::Completions => {
+                self.usage.merge(&openai_chat::usage_of(counts));
+            }
+            ApiFormat::OpenAiResponses => {
+                self.usage.merge(&openai_responses::usage_of(counts));
+            }
+            ApiFormat::Bedrock => self.usage.merge(&bedrock::usage::usage(counts)),
             ApiFormat::Gemini => self.usage.merge(&gemini::usage::usage(counts)),
             ApiFormat::Anthropic => {
                 if let Ok(counts) = serde_json::from_slice(counts) {
@@ -79,8 +83,34 @@ mod tests {
                 (7, 9),
             ),
             (
+                ApiFormat::OpenAiResponses,
+                &[
+                    r#"{"type":"response.created","response":{"usage":null}}"#,
+                    r#"{"type":"response.completed","response":{"usage":{"input_tokens":8,"output_tokens":2}}}"#,
+                ],
+                (8, 2),
+            ),
+            (
+                ApiFormat::OpenAiResponses,
+                &[r#"{"usage":{"input_tokens":8,"output_tokens":2}}"#],
+                (8, 2),
+            ),
+            (
                 ApiFormat::Gemini,
                 &[r#"{"usageMetadata":{"promptTokenCount":4,"candidatesTokenCount":6}}"#],
+                (4, 6),
+            ),
+            (
+                ApiFormat::Bedrock,
+                &[
+                    r#"{"contentBlockIndex":0}"#,
+                    r#"{"usage":{"inputTokens":4,"outputTokens":6,"cacheReadInputTokens":3}}"#,
+                ],
+                (7, 6),
+            ),
+            (
+                ApiFormat::Bedrock,
+                &[r#"{"metadata":{"usage":{"inputTokens":4,"outputTokens":6}}}"#],
                 (4, 6),
             ),
         ];

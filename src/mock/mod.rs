@@ -1,4 +1,5 @@
-//! A scriptable LLM provider that speaks the OpenAI, Anthropic and Google formats on one port.
+//! A scriptable LLM provider that speaks the OpenAI (chat and Responses), Anthropic and Google
+//! formats on one port.
 //!
 //! `arouter mock`, the demo and every end-to-end test talk to it instead of a paid account. What it
 //! answers is chosen per request (`x-mock` header, `[[mock …]]` in the prompt, script file,
@@ -6,7 +7,7 @@
 //! makes it the judge of the gateway's own records.
 //!
 //! Reading order: [`server`] accepts, `handle` walks one request, `script` chooses the reply,
-//! `answer` resolves it, `openai`/`anthropic`/`google` word it, `body` sends it.
+//! `answer` resolves it, `openai`/`responses`/`anthropic`/`google` word it, `body` sends it.
 //!
 //! Invariant: every request that reached a provider route leaves exactly one journal entry, also
 //! when the client went away in the middle.
@@ -14,6 +15,7 @@
 mod server;
 
 mod admin;
+mod cloud;
 mod echo;
 mod handle;
 mod received;
@@ -28,11 +30,13 @@ mod tool_arguments;
 
 mod answer;
 mod anthropic;
+mod bedrock;
 mod embeddings;
 mod google;
 mod model_list;
 mod openai;
 mod provider_error;
+mod responses;
 
 mod body;
 mod fault_io;
@@ -45,15 +49,19 @@ mod tests;
 pub use journal::{Entry, Journal};
 pub use server::{Mock, Options};
 
-/// The three wire formats the mock speaks.
+/// The wire formats the mock speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::mock) enum Format {
     /// OpenAI chat completions and embeddings.
     OpenAi,
+    /// OpenAI Responses.
+    Responses,
     /// Anthropic Messages.
     Anthropic,
     /// Google generateContent.
     Google,
+    /// Amazon Bedrock's Converse.
+    Bedrock,
 }
 
 impl Format {
@@ -61,8 +69,10 @@ impl Format {
     fn name(self) -> &'static str {
         match self {
             Self::OpenAi => "openai",
+            Self::Responses => "responses",
             Self::Anthropic => "anthropic",
             Self::Google => "google",
+            Self::Bedrock => "bedrock",
         }
     }
 }

@@ -13,13 +13,13 @@ const MODELS: [&str; 4] = ["mock-small", "mock-large", "mock-reasoning", "mock-e
 pub(super) fn list(format: Format) -> Value {
     let each = |entry: fn(&str) -> Value| MODELS.iter().map(|id| entry(id)).collect::<Vec<_>>();
     match format {
-        Format::OpenAi => json!({"object": "list", "data": each(|id| json!({
+        Format::OpenAi | Format::Responses => json!({"object": "list", "data": each(|id| json!({
             "id": id, "object": "model", "created": 1_700_000_000, "owned_by": "mock"}))}),
         Format::Anthropic => json!({
             "data": each(|id| json!({"type": "model", "id": id, "display_name": id,
                 "created_at": "2025-01-01T00:00:00Z"})),
             "has_more": false, "first_id": MODELS.first(), "last_id": MODELS.last()}),
-        Format::Google => json!({"models": each(|id| json!({
+        Format::Google | Format::Bedrock => json!({"models": each(|id| json!({
             "name": format!("models/{id}"), "version": "001", "displayName": id,
             "description": "A model of the mock provider.",
             "inputTokenLimit": 1_048_576, "outputTokenLimit": 65_536,

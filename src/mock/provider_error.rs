@@ -192,19 +192,20 @@ impl Kind {
     fn word(&self, format: Format, wording: Wording<'_>) -> ProviderError {
         let [openai, anthropic, google] = self.status;
         let usual = match format {
-            Format::OpenAi => openai,
+            Format::OpenAi | Format::Responses | Format::Bedrock => openai,
             Format::Anthropic => anthropic,
             Format::Google => google,
         };
         let status = wording.status.unwrap_or(usual);
         let message = wording.message.unwrap_or_else(|| self.message(format));
         let body = match format {
-            Format::OpenAi => json!({"error": {
+            Format::OpenAi | Format::Responses => json!({"error": {
                 "message": message, "type": self.openai_type,
                 "param": wording.param, "code": self.openai_code}}),
             Format::Anthropic => json!({"type": "error",
                 "error": {"type": self.anthropic_type, "message": message},
                 "request_id": "req_011CMockMockMockMockMock"}),
+            Format::Bedrock => json!({"message": message}),
             Format::Google => {
                 let mut error = json!({"code": status, "message": message,
                     "status": self.google_status});
@@ -224,7 +225,8 @@ impl Kind {
             return self.message;
         }
         match format {
-            Format::OpenAi => {
+            Format::Bedrock => "Input is too long for requested model.",
+            Format::OpenAi | Format::Responses => {
                 "This model's maximum context length is 8192 tokens. However, your messages \
                  resulted in 9000 tokens. Please reduce the length of the messages."
             }

@@ -47,6 +47,8 @@ pub struct Admitted {
     pub wants_usage: bool,
     /// Whether the client wants no reasoning text.
     pub exclude_reasoning: bool,
+    /// Whether the client wants an error rather than a loss of what it said.
+    pub requires_parameters: bool,
 }
 
 /// How the model is named in the answer.
@@ -122,6 +124,7 @@ pub async fn admit(
         client_headers: vendor_headers(headers),
         wants_usage: wishes.wants_usage,
         exclude_reasoning: wishes.exclude_reasoning,
+        requires_parameters: wishes.requires_parameters,
         job: wishes.job,
         body_read,
         body,
@@ -136,6 +139,7 @@ struct Wishes {
     home: Option<ApiFormat>,
     wants_usage: bool,
     exclude_reasoning: bool,
+    requires_parameters: bool,
     user: Option<String>,
 }
 
@@ -147,6 +151,7 @@ impl Wishes {
             _ => model_names(body, head)?,
         };
         let options = head.raw(body, "stream_options").unwrap_or_default();
+        let provider = head.raw(body, "provider").unwrap_or_default();
         let reasoning = head.raw(body, "reasoning").unwrap_or_default();
         Ok(Self {
             job,
@@ -154,6 +159,7 @@ impl Wishes {
             home,
             wants_usage: is_true(options, "include_usage"),
             exclude_reasoning: is_true(reasoning, "exclude"),
+            requires_parameters: is_true(provider, "require_parameters"),
             user: head.string(body, "user").map_err(bad_body)?.map(|user| shortened(&user)),
         })
     }
@@ -167,9 +173,9 @@ fn job(
     Ok(match operation {
         Operation::Chat(client) => {
             let stream = head.boolean(body, "stream").map_err(bad_body)?.unwrap_or(false);
-            require_turns(body, head, "messages")?;
+            require_prompt(*client, body, head)?;
             let job = Job::Chat { client: *client, stream: stream.then_some(Framing::Sse) };
-            (job, (*client != ApiFormat::OpenAiChat).then_some(*client))
+            (job, (*client == ApiFormat::Anthropic).then_some(*client))
         }
         Operation::Gemini { call, .. } => {
             let client = ApiFormat::Gemini;
@@ -201,6 +207,20 @@ fn require_turns(body: &Bytes, head: &Head, member: &'static str) -> Result<(), 
         Some(_) => return Ok(()),
     };
     Err(GatewayError::client(Kind::InvalidRequest, problem).with_param(member))
+}
+
+/// Newer and older formats take a plain text in the place of a conversation.
+fn require_prompt(client: ApiFormat, body: &Bytes, head: &Head) -> Result<(), GatewayError> {
+    let member = match client {
+        ApiFormat::OpenAiResponses => "input",
+        ApiFormat::Completions => "prompt",
+        _ => return require_turns(body, head, "messages"),
+    };
+    match head.raw(body, member) {
+        Some(raw) if raw.starts_with(b"\"") => Ok(()),
+        None | Some(b"null") if head.get("prompt").is_some() => Ok(()),
+        _ => require_turns(body, head, member),
+    }
 }
 
 fn is_empty_array(raw: &[u8]) -> bool {

@@ -4,25 +4,26 @@
 //! request anew for its candidate, so that a fallback may speak another format.
 
 use super::admit::Admitted;
+use super::authorize;
 use super::detach;
 use super::dispatch::{self, Connection, Outgoing, UpstreamAnswer};
 use super::downstream::Downstream;
+use super::encode::{self, WayBack};
 use super::failover::{self, Next, Tried};
 use super::keep_alive::KeepAlive;
+use super::media::Fetched;
 use super::respond::{self, Broken, timed_out};
 use super::settle::UsageGuard;
 use super::state::{Services, Settings};
-use crate::error::{Blame, GatewayError, Kind};
-use crate::formats::tool_names::ToolNames;
+use crate::error::{Blame, GatewayError, Kind, Retry};
 use crate::formats::translator::Translator;
-use crate::formats::{self, AnswerLabel, ApiFormat, Framing, Target, embeddings, passthrough};
+use crate::formats::{self, AnswerLabel, ApiFormat, Framing};
 use crate::json::Body;
 use crate::providers::{ProviderKey, UpstreamCall, classify, retry_after};
 use crate::routing::Candidate;
 use bytes::Bytes;
 use pingora::connectors::http::Connector;
 use pingora::http::ResponseHeader;
-use std::borrow::Cow;
 use std::sync::Arc;
 
 /// What is to be done with the body.
@@ -47,9 +48,8 @@ pub struct Exchange<'e> {
     settings: &'e Settings,
     admitted: &'e Admitted,
     request_id: &'e str,
-    dropped: Vec<Cow<'static, str>>,
-    embeddings: Option<embeddings::Expected>,
-    tool_names: ToolNames,
+    back: WayBack,
+    fetched: Fetched,
     connection: Connection,
 }
 
@@ -66,9 +66,8 @@ impl<'e> Exchange<'e> {
             settings,
             admitted,
             request_id,
-            dropped: Vec::new(),
-            embeddings: None,
-            tool_names: ToolNames::default(),
+            back: WayBack::default(),
+            fetched: Fetched::default(),
             connection: Connection::Kept,
         }
     }
@@ -80,6 +79,9 @@ impl<'e> Exchange<'e> {
         client: &mut Downstream<'_>,
         guard: &mut UsageGuard,
     ) -> Result<(), Broken> {
+        if let Some(counted) = self.count_here()? {
+            return respond::here(self, client, guard, counted).await;
+        }
         let mut keep_alive = self.keep_alive();
         let mut cursor = Cursor::default();
         loop {
@@ -98,7 +100,7 @@ impl<'e> Exchange<'e> {
                 if cursor.replaced_stale { Connection::New } else { Connection::Kept };
             let attempt = self.attempt((candidate, key), (client, guard), &mut keep_alive);
             let Err(mut broken) = attempt.await else { return Ok(()) };
-            broken.error = candidate.provider.keys.masked(broken.error);
+            broken.error = candidate.provider.masked(broken.error);
             self.count_failed_attempt(candidate, &broken.error);
             match failover::decide(&broken.error, self.tried(&cursor, candidate, (&broken, client)))
             {
@@ -114,6 +116,19 @@ impl<'e> Exchange<'e> {
                 Next::GiveUp => return Err(broken),
             }
         }
+    }
+
+    /// The answer to a token count for a model that no provider of the caller's API serves.
+    fn count_here(&self) -> Result<Option<Bytes>, GatewayError> {
+        let Job::CountTokens(client) = self.admitted.job else { return Ok(None) };
+        let native = |candidate: &Candidate| {
+            let (vendor, model) = (&candidate.provider.vendor, &candidate.upstream_model);
+            candidate.format() == client && vendor.path(UpstreamCall::CountTokens, model).is_some()
+        };
+        if self.admitted.plan.candidates.iter().all(native) {
+            return Ok(None);
+        }
+        Ok(Some(formats::estimate::count_answer(client, &self.admitted.body)?))
     }
 
     fn tried(
@@ -163,7 +178,8 @@ impl<'e> Exchange<'e> {
             let text = "no key of the provider may be used for this model";
             return Err(GatewayError::upstream(Kind::ProviderUnavailable, text).into());
         }
-        let outgoing = self.outgoing(candidate, key)?;
+        let body = self.encode(candidate).await?;
+        let outgoing = self.outgoing((candidate, key), body)?;
         if guard.record().attempts == 1 {
             let spent = self.admitted.body_read.elapsed();
             self.services.metrics.observe_overhead("admit", spent);
@@ -245,39 +261,58 @@ impl<'e> Exchange<'e> {
             return Err(GatewayError::upstream(Kind::ProviderUnavailable, text)
                 .with_detail(format!("status {status}")));
         }
-        let failure = formats::decode_error(candidate.provider.vendor.format(), status, &body);
-        Err(classify(failure, wait))
+        let failure = formats::decode_error(candidate.format(), status, &body);
+        let error = classify(failure, wait);
+        let renewable =
+            status == 401 && authorize::refused(&candidate.provider, upstream.token.as_ref());
+        Err(if renewable { error.with_retry(Retry::SameEndpoint) } else { error })
+    }
+
+    /// The body in the candidate's format; how to turn the answer back is kept.
+    async fn encode(&mut self, candidate: &Candidate) -> Result<Body, GatewayError> {
+        let place = (&**self.services, self.settings);
+        let encoded = encode::encode(place, (self.admitted, candidate), &mut self.fetched).await?;
+        self.back = encoded.back;
+        let slug = &candidate.provider.slug;
+        for name in &self.back.dropped {
+            self.services.metrics.count_dropped_parameter(slug, name);
+        }
+        Ok(encoded.body)
     }
 
     fn outgoing<'o>(
-        &mut self,
-        candidate: &'o Candidate,
-        key: Option<&'o ProviderKey>,
+        &self,
+        (candidate, key): (&'o Candidate, Option<&'o ProviderKey>),
+        body: Body,
     ) -> Result<Outgoing<'o>, GatewayError> {
         let provider = &candidate.provider;
-        let (call, accept) = self.call(provider.vendor.format());
-        let path = provider.vendor.path(call, &candidate.upstream_model).ok_or_else(|| {
+        let (vendor, model) = (&provider.vendor, &*candidate.upstream_model);
+        let (call, accept) = self.call(candidate);
+        let path = vendor.path(call, model).ok_or_else(|| {
             GatewayError::client(
                 Kind::InvalidRequest,
                 format!("provider '{}' does not offer this operation", provider.slug),
             )
             .with_param("model")
         })?;
-        let body = self.encode(candidate)?;
+        let client = &self.admitted.client_headers;
+        let body = vendor.body_edit(call, model, client).apply(body)?;
         Ok(Outgoing {
             provider,
             key,
             target: format!("{}{path}", provider.base_path),
             accept,
-            headers: provider.vendor.headers(&self.admitted.client_headers),
+            headers: vendor.headers(client, model),
             body_len: body.len,
             body: body.pieces,
             connection: self.connection,
+            at_s: self.services.clock.unix_s(),
         })
     }
 
-    fn call(&self, upstream: ApiFormat) -> (UpstreamCall, &'static str) {
+    fn call(&self, candidate: &Candidate) -> (UpstreamCall, &'static str) {
         const JSON: &str = "application/json";
+        let upstream = candidate.format();
         match self.admitted.job {
             Job::Embeddings => (UpstreamCall::Embeddings, JSON),
             Job::CountTokens(_) => (UpstreamCall::CountTokens, JSON),
@@ -285,63 +320,20 @@ impl<'e> Exchange<'e> {
             Job::Chat { stream: Some(Framing::JsonArray), .. } if upstream == ApiFormat::Gemini => {
                 (UpstreamCall::ChatArray, JSON)
             }
-            Job::Chat { .. } => (UpstreamCall::ChatStream, "text/event-stream"),
+            Job::Chat { .. } => match candidate.provider.vendor.stream_framing() {
+                Framing::EventStream => {
+                    (UpstreamCall::ChatStream, "application/vnd.amazon.eventstream")
+                }
+                Framing::Sse | Framing::JsonArray => {
+                    (UpstreamCall::ChatStream, "text/event-stream")
+                }
+            },
         }
     }
 
-    /// The body in the candidate's format.
-    fn encode(&mut self, candidate: &Candidate) -> Result<Body, GatewayError> {
-        let upstream = candidate.provider.vendor.format();
-        let admitted = self.admitted;
-        let model = &*candidate.upstream_model;
-        match &admitted.job {
-            Job::Embeddings => {
-                let prepared = embeddings::encode_request(upstream, &admitted.body, model)?;
-                self.embeddings = Some(prepared.expected);
-                Ok(self.encoded(prepared.request))
-            }
-            Job::CountTokens(_) | Job::Chat { .. } if upstream == client_format(&admitted.job) => {
-                let stream = matches!(admitted.job, Job::Chat { stream: Some(_), .. });
-                let dialect = &formats::openai_chat::dialect::OPENAI;
-                let edit = passthrough::RequestEdit { model, stream, dialect };
-                let (body, head) = (&admitted.body, &admitted.head);
-                let rewritten = passthrough::rewrite_request(upstream, body, head, edit);
-                self.dropped = rewritten.dropped;
-                Ok(rewritten.body)
-            }
-            Job::CountTokens(_) => Err(GatewayError::client(
-                Kind::InvalidRequest,
-                "token counting is offered for models of the same API only",
-            )
-            .with_param("model")),
-            Job::Chat { client, stream } => {
-                let request = formats::decode_request(*client, &admitted.body)?;
-                self.tool_names = ToolNames::of(upstream, &request);
-                let target = Target {
-                    model,
-                    max_output_tokens: candidate.max_completion_tokens,
-                    stream: stream.is_some(),
-                    dialect: &formats::openai_chat::dialect::OPENAI,
-                };
-                let encoded = formats::encode_request(upstream, &request, target)?;
-                Ok(self.encoded(encoded))
-            }
-        }
-    }
-
-    fn encoded(&mut self, request: formats::EncodedRequest) -> Body {
-        self.dropped = request.dropped;
-        Body { len: request.body.len(), pieces: vec![request.body] }
-    }
-
-    /// Function names that the request had to change.
-    pub fn tool_names(&self) -> &ToolNames {
-        &self.tool_names
-    }
-
-    /// What the answer to an embeddings request must look like.
-    pub fn expected_embeddings(&self) -> Option<embeddings::Expected> {
-        self.embeddings
+    /// How the answer is turned back into the caller's terms.
+    pub fn way_back(&self) -> &WayBack {
+        &self.back
     }
 
     /// An error as the only content of a stream of which keep-alives went out already.
@@ -358,8 +350,14 @@ impl<'e> Exchange<'e> {
 
     fn dropped_header(&self) -> Option<String> {
         let legal = |name: &str| name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',');
-        let names: Vec<&str> =
-            self.dropped.iter().map(AsRef::as_ref).filter(|name| legal(name)).take(50).collect();
+        let names: Vec<&str> = self
+            .back
+            .dropped
+            .iter()
+            .map(AsRef::as_ref)
+            .filter(|name| legal(name))
+            .take(50)
+            .collect();
         (!names.is_empty()).then(|| names.join(","))
     }
 
@@ -391,7 +389,7 @@ impl<'e> Exchange<'e> {
             provider: Arc::clone(&candidate.provider.display_name),
             created_s: self.services.clock.unix_s(),
             include_usage: self.settings.always_stream_usage || self.admitted.wants_usage,
-            exclude_reasoning: self.admitted.exclude_reasoning,
+            exclude_reasoning: self.back.hides_reasoning,
         }
     }
 
@@ -400,9 +398,15 @@ impl<'e> Exchange<'e> {
         let Job::Chat { client, stream: Some(framing) } = self.admitted.job else {
             return Err(GatewayError::internal("a stream was answered that nobody asked for"));
         };
-        let upstream = candidate.provider.vendor.format();
+        let upstream = candidate.format();
         let translator = Translator::new(upstream, client, framing, self.label(candidate))?;
-        Ok(translator.with_tool_names(self.tool_names.clone()))
+        let framing = candidate.provider.vendor.stream_framing();
+        let translator = match framing {
+            Framing::EventStream => translator.with_upstream_framing(framing),
+            // A client of Gemini chooses between the two for both sides.
+            Framing::Sse | Framing::JsonArray => translator,
+        };
+        Ok(translator.with_tool_names(self.back.tools.clone()))
     }
 
     fn keep_alive(&self) -> KeepAlive {
@@ -455,13 +459,6 @@ impl Cursor {
         self.candidate += 1;
         self.keys.clear();
         self.replaced_stale = false;
-    }
-}
-
-fn client_format(job: &Job) -> ApiFormat {
-    match job {
-        Job::Chat { client, .. } | Job::CountTokens(client) => *client,
-        Job::Embeddings => ApiFormat::OpenAiChat,
     }
 }
 

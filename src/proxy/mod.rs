@@ -15,15 +15,18 @@
 //! route but the health check passes [`admit::identify`].
 
 pub mod admit;
+pub mod authorize;
 pub mod context;
 pub mod detach;
 pub mod dispatch;
 pub mod downstream;
+pub mod encode;
 pub mod entry;
 pub mod exchange;
 pub mod failover;
 pub mod keep_alive;
 pub mod local;
+pub mod media;
 pub mod operation;
 pub mod raw;
 pub mod raw_tap;
@@ -141,8 +144,8 @@ impl ProxyHttp for Gateway {
         _session: &mut Session,
         context: &mut RequestContext,
     ) -> Result<Box<HttpPeer>> {
-        let raw = context.raw.as_ref().ok_or_else(no_raw_call)?;
-        raw.peer().await.map(Box::new).map_err(|error| refuse(&error))
+        let raw = context.raw.as_mut().ok_or_else(no_raw_call)?;
+        raw.peer(&self.services.connector).await.map(Box::new).map_err(|error| refuse(&error))
     }
 
     async fn upstream_request_filter(

@@ -73,6 +73,18 @@ pub async fn whole(
     written.map_err(|error| Broken { error, relayed: true })
 }
 
+/// Answers without a provider.
+pub async fn here(
+    exchange: &Exchange<'_>,
+    client: &mut Downstream<'_>,
+    guard: &mut UsageGuard,
+    body: Bytes,
+) -> Result<(), Broken> {
+    guard.settle(Outcome::Complete, 200, None);
+    client.write_header(exchange.whole_header(body.len())?).await?;
+    client.write(body, End::Yes).await.map_err(|error| Broken { error, relayed: true })
+}
+
 /// Reads a whole answer. If the caller leaves meanwhile, it is read on only where the provider
 /// bills it all the same; the error then says so besides the body.
 async fn read_whole(
@@ -101,13 +113,13 @@ fn relay(
     candidate: &Candidate,
     body: Bytes,
 ) -> Result<answer::Answer, GatewayError> {
-    let upstream = candidate.provider.vendor.format();
+    let upstream = candidate.format();
     let label = exchange.label(candidate);
     let relayed = match exchange.job() {
         Job::Embeddings => relay_embeddings(exchange, candidate, body),
         Job::CountTokens(_) => Ok(answer::Answer::opaque(body)),
         Job::Chat { client, .. } => {
-            answer::relay_renamed((upstream, *client), body, &label, exchange.tool_names())
+            answer::relay_renamed((upstream, *client), body, &label, &exchange.way_back().tools)
         }
     };
     relayed.map_err(fault)
@@ -118,10 +130,10 @@ fn relay_embeddings(
     candidate: &Candidate,
     body: Bytes,
 ) -> Result<answer::Answer, StreamFault> {
-    let Some(expected) = exchange.expected_embeddings() else {
+    let Some(expected) = exchange.way_back().embeddings else {
         return Err(StreamFault::Malformed("embeddings were not asked for".into()));
     };
-    let upstream = candidate.provider.vendor.format();
+    let upstream = candidate.format();
     let model = exchange.label(candidate).model;
     let shown = model.as_deref().unwrap_or(&candidate.canonical);
     let (body, usage) = embeddings::relay(upstream, body, expected, shown)?;
@@ -164,7 +176,7 @@ pub async fn stream(
         }
         Err(error) => {
             upstream.abandon().await;
-            let error = candidate.provider.keys.masked(error);
+            let error = candidate.provider.masked(error);
             if relayed {
                 finish_in_band(exchange, (client, translator, guard), &error).await;
             }

@@ -6,6 +6,7 @@
 
 use crate::auth::{Authenticator, KeyTable};
 use crate::clock::Clock;
+use crate::config::MediaConfig;
 use crate::routing::RoutingTable;
 use crate::store::Store;
 use crate::telemetry::Metrics;
@@ -43,6 +44,8 @@ pub struct Settings {
     pub keepalive_comment: Duration,
     /// Whether every OpenAI stream ends with a usage chunk, or only on request.
     pub always_stream_usage: bool,
+    /// What may be fetched on behalf of a request.
+    pub media: MediaConfig,
     /// Upstream attempts per request.
     pub max_attempts: usize,
 }

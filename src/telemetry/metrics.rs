@@ -34,6 +34,43 @@ const OVERHEAD_BUCKETS: &[f64] = &[
 /// Routes whose series are kept; configured models times operations stay far below.
 const MAX_KEPT_SERIES: usize = 10_000;
 
+/// Parameters that have a series of their own when they are left out.
+const PARAMETERS: &[&str] = &[
+    "audio",
+    "cache_control",
+    "detail",
+    "frequency_penalty",
+    "image_url.detail",
+    "logit_bias",
+    "logprobs",
+    "max_tokens",
+    "metadata",
+    "min_p",
+    "modalities",
+    "n",
+    "parallel_tool_calls",
+    "prediction",
+    "presence_penalty",
+    "prompt_cache_key",
+    "reasoning",
+    "repetition_penalty",
+    "response_format",
+    "safetySettings",
+    "seed",
+    "service_tier",
+    "stop",
+    "store",
+    "temperature",
+    "tool_choice",
+    "top_a",
+    "top_k",
+    "top_logprobs",
+    "top_p",
+    "user",
+    "verbosity",
+    "web_search_options",
+];
+
 /// All metrics of the process.
 #[derive(Debug)]
 pub struct Metrics {
@@ -48,6 +85,7 @@ pub struct Metrics {
     attempts: IntCounterVec,
     tokens: IntCounterVec,
     auth_failures: IntCounterVec,
+    dropped_parameters: IntCounterVec,
     reloads: IntCounterVec,
     cost_usd: Counter,
     config_info: prometheus::IntGaugeVec,
@@ -108,6 +146,11 @@ impl Metrics {
                 "arouter_auth_failures_total",
                 "Requests refused for their credential.",
                 &["reason"],
+            )?,
+            dropped_parameters: make.counters(
+                "arouter_dropped_parameters_total",
+                "Parameters of requests that the provider's format cannot express.",
+                &["provider", "parameter"],
             )?,
             reloads: make.counters(
                 "arouter_config_reloads_total",
@@ -258,6 +301,13 @@ impl Metrics {
     /// Counts a refused credential.
     pub fn count_auth_failure(&self, reason: &'static str) {
         self.auth_failures.with_label_values(&[reason]).inc();
+    }
+
+    /// Counts a parameter that was left out. Names that are none of the known ones share a series.
+    pub fn count_dropped_parameter(&self, provider: &str, parameter: &str) {
+        let known = PARAMETERS.iter().find(|known| **known == parameter);
+        let parameter = known.copied().unwrap_or("other");
+        self.dropped_parameters.with_label_values(&[provider, parameter]).inc();
     }
 
     /// Notes a reload that succeeded at a moment.

@@ -86,6 +86,7 @@ fn orders() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("FileRef", fields_of::<c::FileRef>()),
         ("KeyConfig", fields_of::<c::KeyConfig>()),
         ("LogConfig", fields_of::<c::LogConfig>()),
+        ("MediaConfig", fields_of::<c::MediaConfig>()),
         ("ModelConfig", fields_of::<c::ModelConfig>()),
         ("PriceTable", fields_of::<c::PriceTable>()),
         ("ProviderConfig", fields_of::<c::ProviderConfig>()),

@@ -19,6 +19,7 @@ pub(super) fn check(findings: &mut Findings<'_>) {
     server(findings);
     store(findings);
     routing(findings);
+    media(findings);
     if config.account.opening_balance_usd.is_some_and(|usd| usd < PicoUsd::ZERO) {
         let at = steps!["account", "opening_balance_usd"];
         findings.error(
@@ -101,6 +102,18 @@ fn store(findings: &mut Findings<'_>) {
             "the journal needs a folder",
             "such as data/journal",
         );
+    }
+}
+
+fn media(findings: &mut Findings<'_>) {
+    let media = &findings.config.media;
+    let largest = u64::try_from(media.max_bytes).unwrap_or(u64::MAX);
+    findings.range(&steps!["media", "max_bytes"], largest, 1..=1 << 30);
+    findings.range(&steps!["media", "timeout_s"], media.timeout_s, 1..=DAY_S);
+    if media.private_network && media.allowed_hosts.is_none() {
+        let at = steps!["media", "private_network"];
+        let hint = "name the private hosts in `allowed_hosts`";
+        findings.error(&at, "private hosts are allowed but none is named", hint);
     }
 }
 

@@ -4,6 +4,7 @@
 //! Both mappings are functions of the original alone, so that a call and its result, in this or a
 //! later request, always meet, and different originals stay different.
 
+use crate::chat::tool::Tool;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -20,6 +21,12 @@ pub fn tool_name(original: &str) -> Cow<'_, str> {
 /// A call id of at most 64 of `[A-Za-z0-9_-]`; unchanged when it is one already.
 pub fn call_id(original: &str) -> Cow<'_, str> {
     fit(original, ID_MAX)
+}
+
+/// Whether the arguments of calls of this tool travel as `{"input": …}` and have to be unwrapped
+/// on the way back: the tool takes free text, or its schema describes no object.
+pub fn wraps_arguments(tool: &Tool<'_>) -> bool {
+    super::request::wraps(tool)
 }
 
 fn allowed(character: char) -> bool {
@@ -54,6 +61,25 @@ mod tests {
             assert_eq!(call_id(name), name);
         }
         assert_eq!(tool_name(&"x".repeat(128)), "x".repeat(128));
+    }
+
+    #[test]
+    fn tools_whose_arguments_are_wrapped() {
+        let tool = |schema: Option<&str>, custom| Tool {
+            name: "f".into(),
+            description: None,
+            parameters: schema.map(|json| {
+                Cow::Owned(serde_json::value::RawValue::from_string(json.to_owned()).unwrap())
+            }),
+            strict: None,
+            cache: None,
+            custom,
+        };
+        let free = || Some(crate::chat::tool::CustomTool { format: None });
+        assert!(!wraps_arguments(&tool(None, None)));
+        assert!(!wraps_arguments(&tool(Some(r#"{"type":"object"}"#), None)));
+        assert!(wraps_arguments(&tool(Some(r#"{"type":"string"}"#), None)));
+        assert!(wraps_arguments(&tool(None, free())));
     }
 
     #[test]

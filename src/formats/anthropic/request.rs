@@ -5,3 +5,4 @@ pub mod encode;
 
 pub use decode::decode;
 pub use encode::encode;
+pub(super) use encode::wraps;

@@ -38,12 +38,6 @@ struct Message<'a> {
 }
 
 #[derive(Deserialize)]
-struct Tier<'a> {
-    #[serde(borrow)]
-    service_tier: Option<Str<'a>>,
-}
-
-#[derive(Deserialize)]
 struct TextSources<'a> {
     #[serde(borrow)]
     citations: Option<Vec<&'a RawValue>>,
@@ -74,14 +68,23 @@ pub fn decode(body: &[u8]) -> Result<Response<'_>, FormatError> {
         let explanation = message.stop_details.and_then(block::explanation);
         choice.parts.extend(explanation.map(|text| Part::Refusal { text: text.into() }));
     }
-    let tier = message.usage.and_then(raw::view::<Tier<'_>>).and_then(|tier| tier.service_tier);
     Ok(Response {
         id: message.id.map(|text| text.0),
         model: message.model.map(|text| text.0),
         choices: vec![choice],
         usage: message.usage.and_then(raw::view::<Counts>).unwrap_or_default().usage(),
-        service_tier: tier.map(|text| text.0),
+        service_tier: message.usage.and_then(service_tier),
     })
+}
+
+/// The tier that a `usage` object names.
+pub(super) fn service_tier(usage: &RawValue) -> Option<Cow<'_, str>> {
+    #[derive(Deserialize)]
+    struct Tier<'a> {
+        #[serde(borrow)]
+        service_tier: Option<Str<'a>>,
+    }
+    Some(raw::view::<Tier<'_>>(usage)?.service_tier?.0)
 }
 
 /// Adds one block; takes and returns the number of characters of text so far.

@@ -16,7 +16,7 @@ mod tests;
 
 use super::block::{self, Block};
 use super::raw::{self, Str};
-use super::response::{Cited, finish_reason};
+use super::response::{Cited, finish_reason, service_tier};
 use super::usage::Counts;
 use super::{REASONING_FORMAT, error};
 use crate::chat::message::ReasoningKind;
@@ -97,6 +97,9 @@ impl Decoder {
         if let Some(counts) = usage.and_then(raw::view::<Counts>) {
             self.counts.merge(counts);
             sink(Event::Usage(self.counts.usage()));
+        }
+        if let Some(tier) = usage.and_then(service_tier) {
+            sink(Event::ServiceTier(tier));
         }
     }
 

@@ -8,9 +8,16 @@ pub(in crate::formats) struct Recording {
     pub(in crate::formats) id: String,
     pub(in crate::formats) status: u16,
     pub(in crate::formats) body: String,
+    /// Path and JSON body of the request, where it was recorded.
+    pub(in crate::formats) request: Option<(String, String)>,
 }
 
 impl Recording {
+    /// Whether another protocol than Gemini's was recorded.
+    fn is_foreign(&self) -> bool {
+        self.request.as_ref().is_some_and(|(path, _)| !path.contains("enerateContent"))
+    }
+
     /// The events: of a stream in either framing, or the whole answer as the only one.
     pub(in crate::formats) fn events(&self) -> Vec<String> {
         if self.body.trim_start().starts_with("data:") {
@@ -24,9 +31,11 @@ impl Recording {
     }
 }
 
-/// Answers to `generateContent` and `streamGenerateContent`.
+/// Exchanges of `generateContent` and `streamGenerateContent`.
 pub(in crate::formats) fn answers() -> Vec<Recording> {
-    ["google-generate", "vertex-generate"].iter().flat_map(|folder| load(folder)).collect()
+    let folders = ["google-generate", "vertex-generate", "local-generate"];
+    let all = folders.iter().flat_map(|folder| load(folder));
+    all.filter(|recording| !recording.is_foreign()).collect()
 }
 
 /// All recordings of a folder; none when the recordings are not there.
@@ -39,8 +48,21 @@ pub(in crate::formats) fn load(folder: &str) -> Vec<Recording> {
 }
 
 fn read(path: &Path) -> Recording {
-    let value: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    #[derive(serde::Deserialize)]
+    struct Exchange {
+        request: Option<Request>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Request {
+        path: String,
+        body: Box<serde_json::value::RawValue>,
+    }
+    let bytes = std::fs::read(path).unwrap();
+    let value: Value = serde_json::from_slice(&bytes).unwrap();
+    let exchange: Exchange = serde_json::from_slice(&bytes).unwrap();
+    let request = exchange.request.filter(|request| request.body.get().starts_with('{'));
     Recording {
+        request: request.map(|request| (request.path, request.body.get().to_owned())),
         id: value["id"].as_str().unwrap().to_owned(),
         status: value["response"]["status"].as_u64().unwrap().try_into().unwrap(),
         body: value["response"]["body"].as_str().unwrap_or_default().to_owned(),

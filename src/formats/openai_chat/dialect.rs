@@ -104,6 +104,13 @@ pub enum FileForm {
     None,
 }
 
+impl FileForm {
+    /// Whether an address of a file has to be replaced by its bytes.
+    pub fn needs_bytes(self) -> bool {
+        self == Self::Inline
+    }
+}
+
 /// What the id of a tool call may look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -199,7 +199,7 @@ fn is_openai_code(word: &str) -> bool {
 }
 
 /// Appends a string or `null`.
-pub(super) fn write_optional(out: &mut BytesMut, text: Option<&str>) {
+pub(crate) fn write_optional(out: &mut BytesMut, text: Option<&str>) {
     match text {
         Some(text) => write_string(out, text),
         None => out.put_slice(b"null"),

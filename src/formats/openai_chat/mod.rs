@@ -13,8 +13,8 @@ pub mod stream;
 mod reasoning_details;
 #[cfg(test)]
 mod recordings;
-mod tree;
-mod usage;
+pub(in crate::formats) mod tree;
+pub(in crate::formats) mod usage;
 
 /// Reads a `usage` object; what cannot be read counts as not reported.
 pub fn usage_of(json: &[u8]) -> crate::chat::Usage {

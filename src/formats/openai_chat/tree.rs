@@ -17,7 +17,7 @@ const RAW_KEYS: [&str; 5] = ["parameters", "schema", "arguments", "web_search_op
 
 /// A JSON value.
 #[derive(Debug, Default)]
-pub(super) enum Node<'a> {
+pub(crate) enum Node<'a> {
     #[default]
     Null,
     Bool(bool),
@@ -34,7 +34,7 @@ pub(super) enum Node<'a> {
 
 impl<'a> Node<'a> {
     /// Reads a whole JSON text.
-    pub(super) fn parse(json: &'a [u8]) -> Result<Self, serde_json::Error> {
+    pub(crate) fn parse(json: &'a [u8]) -> Result<Self, serde_json::Error> {
         let mut reader = serde_json::Deserializer::from_slice(json);
         let node = NodeSeed.deserialize(&mut reader)?;
         reader.end()?;
@@ -42,21 +42,21 @@ impl<'a> Node<'a> {
     }
 
     /// The member `key` of an object, unless it is null.
-    pub(super) fn get(&self, key: &str) -> Option<&Self> {
+    pub(crate) fn get(&self, key: &str) -> Option<&Self> {
         let Self::Object(members) = self else { return None };
         let (_, value) = members.iter().rev().find(|(name, _)| name == key)?;
         (!value.is_null()).then_some(value)
     }
 
     /// Takes the member `key` out of an object, unless it is null.
-    pub(super) fn take(&mut self, key: &str) -> Option<Self> {
+    pub(crate) fn take(&mut self, key: &str) -> Option<Self> {
         let Self::Object(members) = self else { return None };
         let (_, value) = members.iter_mut().rev().find(|(name, _)| name == key)?;
         let taken = std::mem::take(value);
         (!taken.is_null()).then_some(taken)
     }
 
-    pub(super) fn is_null(&self) -> bool {
+    pub(crate) fn is_null(&self) -> bool {
         match self {
             Self::Null => true,
             Self::Raw(raw) => raw.get() == "null",
@@ -65,7 +65,7 @@ impl<'a> Node<'a> {
     }
 
     /// The text of a string.
-    pub(super) fn as_str(&self) -> Option<&str> {
+    pub(crate) fn as_str(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
             _ => None,
@@ -73,7 +73,7 @@ impl<'a> Node<'a> {
     }
 
     /// The text of a string, owned by the caller.
-    pub(super) fn into_text(self) -> Option<Cow<'a, str>> {
+    pub(crate) fn into_text(self) -> Option<Cow<'a, str>> {
         match self {
             Self::Text(text) => Some(text),
             _ => None,
@@ -81,7 +81,7 @@ impl<'a> Node<'a> {
     }
 
     /// The elements of an array; of anything else none.
-    pub(super) fn into_items(self) -> Vec<Self> {
+    pub(crate) fn into_items(self) -> Vec<Self> {
         match self {
             Self::Array(items) => items,
             _ => Vec::new(),
@@ -94,13 +94,14 @@ impl<'a> Node<'a> {
         clippy::cast_sign_loss,
         reason = "checked to be whole and below 2^53"
     )]
-    pub(super) fn as_count(&self) -> Option<u64> {
+    pub(crate) fn as_count(&self) -> Option<u64> {
         match *self {
             Self::Integer(number) => u64::try_from(number).ok(),
             Self::Unsigned(number) => Some(number),
             Self::Float(number) if number.fract() == 0.0 && (0.0..9e15).contains(&number) => {
                 Some(number as u64)
             }
+            Self::Raw(raw) => serde_json::from_str(raw.get()).ok(),
             _ => None,
         }
     }
@@ -114,7 +115,7 @@ impl<'a> Node<'a> {
     }
 
     /// JSON text of a tool call's arguments: a string holds it, an object is it.
-    pub(super) fn into_json_text(self) -> Option<Cow<'a, str>> {
+    pub(crate) fn into_json_text(self) -> Option<Cow<'a, str>> {
         match self {
             Self::Text(text) => Some(text),
             Self::Raw(raw) if raw.get().starts_with('"') => {
@@ -217,7 +218,7 @@ impl<'de> Visitor<'de> for NodeSeed {
 
 /// Where in the document a value stands; written out only for a complaint.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Path<'p> {
+pub(crate) enum Path<'p> {
     /// The document.
     Root,
     /// A member of an object.
@@ -239,17 +240,17 @@ impl fmt::Display for Path<'_> {
 
 impl<'p> Path<'p> {
     /// The path of a member.
-    pub(super) fn key(&'p self, key: &'p str) -> Path<'p> {
+    pub(crate) fn key(&'p self, key: &'p str) -> Path<'p> {
         Path::Key(self, key)
     }
 
     /// The path of an element.
-    pub(super) fn index(&'p self, index: usize) -> Path<'p> {
+    pub(crate) fn index(&'p self, index: usize) -> Path<'p> {
         Path::Index(self, index)
     }
 
     /// A complaint about the value here: `messages[0].role is missing`.
-    pub(super) fn fault(&self, complaint: &str) -> FormatError {
+    pub(crate) fn fault(&self, complaint: &str) -> FormatError {
         let path = self.to_string();
         if path.is_empty() {
             return FormatError::whole(format!("the request body {complaint}"));
@@ -261,15 +262,15 @@ impl<'p> Path<'p> {
 
 /// An object being read: each `take` removes a member, so that what is left is unknown.
 #[derive(Debug)]
-pub(super) struct Fields<'a, 'p> {
+pub(crate) struct Fields<'a, 'p> {
     node: Node<'a>,
     /// Where the object stands.
-    pub(super) path: Path<'p>,
+    pub(crate) path: Path<'p>,
 }
 
 impl<'a, 'p> Fields<'a, 'p> {
     /// Expects an object.
-    pub(super) fn new(node: Node<'a>, path: Path<'p>) -> Result<Self, FormatError> {
+    pub(crate) fn new(node: Node<'a>, path: Path<'p>) -> Result<Self, FormatError> {
         match node {
             Node::Object(_) => Ok(Self { node, path }),
             _ => Err(path.fault("must be an object")),
@@ -277,17 +278,17 @@ impl<'a, 'p> Fields<'a, 'p> {
     }
 
     /// A member of any type.
-    pub(super) fn take(&mut self, key: &str) -> Option<Node<'a>> {
+    pub(crate) fn take(&mut self, key: &str) -> Option<Node<'a>> {
         self.node.take(key)
     }
 
     /// A complaint about a member.
-    pub(super) fn fault(&self, key: &str, complaint: &str) -> FormatError {
+    pub(crate) fn fault(&self, key: &str, complaint: &str) -> FormatError {
         self.path.key(key).fault(complaint)
     }
 
     /// A string.
-    pub(super) fn text(&mut self, key: &str) -> Result<Option<Cow<'a, str>>, FormatError> {
+    pub(crate) fn text(&mut self, key: &str) -> Result<Option<Cow<'a, str>>, FormatError> {
         match self.take(key) {
             None => Ok(None),
             Some(Node::Text(text)) => Ok(Some(text)),
@@ -296,12 +297,12 @@ impl<'a, 'p> Fields<'a, 'p> {
     }
 
     /// A string that has to be there.
-    pub(super) fn required_text(&mut self, key: &str) -> Result<Cow<'a, str>, FormatError> {
+    pub(crate) fn required_text(&mut self, key: &str) -> Result<Cow<'a, str>, FormatError> {
         self.text(key)?.ok_or_else(|| self.fault(key, "is missing"))
     }
 
     /// A string that has to be there and to hold something.
-    pub(super) fn required_name(&mut self, key: &str) -> Result<Cow<'a, str>, FormatError> {
+    pub(crate) fn required_name(&mut self, key: &str) -> Result<Cow<'a, str>, FormatError> {
         let text = self.required_text(key)?;
         if text.is_empty() {
             return Err(self.fault(key, "must not be empty"));
@@ -310,7 +311,7 @@ impl<'a, 'p> Fields<'a, 'p> {
     }
 
     /// True or false.
-    pub(super) fn boolean(&mut self, key: &str) -> Result<Option<bool>, FormatError> {
+    pub(crate) fn boolean(&mut self, key: &str) -> Result<Option<bool>, FormatError> {
         match self.take(key) {
             None => Ok(None),
             Some(Node::Bool(value)) => Ok(Some(value)),
@@ -321,7 +322,7 @@ impl<'a, 'p> Fields<'a, 'p> {
     }
 
     /// A whole number from `least` to `most`.
-    pub(super) fn count(
+    pub(crate) fn count(
         &mut self,
         key: &str,
         least: u64,
@@ -338,7 +339,7 @@ impl<'a, 'p> Fields<'a, 'p> {
     }
 
     /// A whole number of either sign.
-    pub(super) fn integer(&mut self, key: &str) -> Result<Option<i64>, FormatError> {
+    pub(crate) fn integer(&mut self, key: &str) -> Result<Option<i64>, FormatError> {
         match self.take(key) {
             None => Ok(None),
             Some(Node::Integer(number)) => Ok(Some(number)),
@@ -350,7 +351,7 @@ impl<'a, 'p> Fields<'a, 'p> {
     }
 
     /// A number from `least` to `most`.
-    pub(super) fn number(
+    pub(crate) fn number(
         &mut self,
         key: &str,
         least: f64,
@@ -370,7 +371,7 @@ impl<'a, 'p> Fields<'a, 'p> {
     }
 
     /// An array.
-    pub(super) fn array(&mut self, key: &str) -> Result<Option<Vec<Node<'a>>>, FormatError> {
+    pub(crate) fn array(&mut self, key: &str) -> Result<Option<Vec<Node<'a>>>, FormatError> {
         match self.take(key) {
             None => Ok(None),
             Some(Node::Array(items)) => Ok(Some(items)),
@@ -379,7 +380,7 @@ impl<'a, 'p> Fields<'a, 'p> {
     }
 
     /// One of [`RAW_KEYS`] as text; it has to be an object.
-    pub(super) fn raw_object(&mut self, key: &str) -> Result<Option<&'a RawValue>, FormatError> {
+    pub(crate) fn raw_object(&mut self, key: &str) -> Result<Option<&'a RawValue>, FormatError> {
         match self.take(key) {
             None => Ok(None),
             Some(Node::Raw(raw)) if raw.get().starts_with('{') => Ok(Some(raw)),
@@ -400,7 +401,7 @@ impl<'a, 'p> Fields<'a, 'p> {
     }
 
     /// Names of the members nobody took.
-    pub(super) fn rest(self) -> Vec<Cow<'a, str>> {
+    pub(crate) fn rest(self) -> Vec<Cow<'a, str>> {
         let Node::Object(members) = self.node else { return Vec::new() };
         members.into_iter().filter(|(_, value)| !value.is_null()).map(|(key, _)| key).collect()
     }

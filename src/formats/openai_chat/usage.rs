@@ -77,7 +77,7 @@ impl Counts {
 }
 
 /// Appends a `usage` object; counts the provider did not state are zero.
-pub(super) fn write(usage: &Usage, out: &mut BytesMut) {
+pub(crate) fn write(usage: &Usage, out: &mut BytesMut) {
     let mut number = itoa::Buffer::new();
     let mut put = |name: &str, count: u64| {
         out.put_slice(name.as_bytes());

@@ -287,6 +287,22 @@ fn a_stream_without_its_end_is_truncated() {
 }
 
 #[test]
+fn an_error_is_not_glued_to_a_torn_line() {
+    let error = GatewayError::upstream(Kind::ProviderUnavailable, "broke off");
+    for format in [ApiFormat::OpenAiChat, ApiFormat::Anthropic, ApiFormat::Gemini] {
+        for tail in [": keep", "event: x", "\0", "id: 7\n"] {
+            let mut relay = Translator::new(format, format, Framing::Sse, label()).unwrap();
+            let mut sent = relay.push(Bytes::from_static(tail.as_bytes())).unwrap().to_vec();
+            assert!(matches!(relay.finish(), Err(StreamFault::Truncated)));
+            sent.extend_from_slice(&relay.take_output());
+            sent.extend_from_slice(&relay.fail(&error, "req-1"));
+            let sent = String::from_utf8(sent).unwrap();
+            assert!(data_of(&sent).iter().any(|data| data.get("error").is_some()), "{sent}");
+        }
+    }
+}
+
+#[test]
 fn every_client_is_told_in_its_own_format() {
     let error = GatewayError::upstream(Kind::Timeout, "too slow");
     let fail = |format, framing, input: &'static str| {
@@ -347,7 +363,7 @@ fn changed_function_names_come_back() {
     let call = format!(
         "event: content_block_start\ndata: {{\"type\":\"content_block_start\",\"index\":0,\"content_block\":{{\"type\":\"tool_use\",\"id\":\"t1\",\"name\":\"{sent_name}\",\"input\":{{}}}}}}\n\n"
     );
-    let names = ToolNames::of(ApiFormat::Anthropic, &request);
+    let names = ToolNames::of(ApiFormat::Anthropic, &request, crate::formats::Target::new("m"));
     let start = to_openai(ApiFormat::Anthropic).with_tool_names(names);
     let (sent, observed) = relay(start, &[[START, &call, STOP].concat().as_bytes()]).unwrap();
     assert_eq!(said_in_openai("", &sent).calls, [(name.to_owned(), json!({}))]);

@@ -4,6 +4,7 @@
 //! `dropped` or refused before anything is sent, when leaving it out would change the answer's
 //! meaning (several alternatives, sound, video, other providers' file ids).
 
+pub(in crate::formats) mod hosted;
 mod media;
 mod schema;
 mod thinking;
@@ -19,6 +20,7 @@ use crate::chat::Request;
 use crate::chat::request::{ResponseFormat, Sampling};
 use crate::chat::tool::CacheControl;
 use crate::formats::{EncodedRequest, FormatError, Target};
+pub(in crate::formats::anthropic) use schema::wraps;
 use std::borrow::Cow;
 use wire::{Block, Body, CacheMark, Format, Metadata, OutputConfig};
 
@@ -62,6 +64,7 @@ pub fn encode(request: &Request<'_>, target: Target<'_>) -> Result<EncodedReques
         top_p: sampling.top_p,
         top_k: sampling.top_k,
         stop_sequences: stop_sequences(request, &mut dropped),
+        cache_control: cache_mark(request.cache),
         metadata: request.user.as_deref().map(|user_id| Metadata { user_id }),
         service_tier: request.service_tier.as_deref().map(service_tier),
         stream: target.stream,
@@ -95,6 +98,10 @@ fn lost_fields(request: &Request<'_>) -> Dropped {
         ("seed", seed.is_some()),
         ("logprobs", logprobs == Some(true)),
         ("top_logprobs", top_logprobs.is_some()),
+        ("verbosity", request.verbosity.is_some()),
+        ("metadata", request.metadata.is_some()),
+        ("prompt_cache_key", request.prompt_cache_key.is_some()),
+        ("audio", request.audio.is_some()),
         ("name", request.messages.iter().any(|message| message.name.is_some())),
     ];
     let named = lost.into_iter().filter(|(_, is_set)| *is_set).map(|(name, _)| Cow::Borrowed(name));
@@ -113,11 +120,13 @@ fn answer_shape<'a>(
     let sentence = match format {
         ResponseFormat::Text => return,
         ResponseFormat::JsonObject => Cow::Borrowed(JSON_ONLY),
-        ResponseFormat::JsonSchema { schema, .. } if family.can(Ability::StructuredOutput) => {
-            output.format = Some(Format { r#type: "json_schema", schema: schema::closed(schema) });
-            return;
-        }
-        ResponseFormat::JsonSchema { schema, .. } => {
+        ResponseFormat::JsonSchema { schema, description, .. } => {
+            let schema = schema::described(schema, description.as_deref());
+            if family.can(Ability::StructuredOutput) {
+                let schema = Cow::Owned(schema::closed(&schema).into_owned());
+                output.format = Some(Format { r#type: "json_schema", schema });
+                return;
+            }
             Cow::Owned(format!("{JSON_ONLY} It must fit this JSON Schema: {}", schema.get()))
         }
     };

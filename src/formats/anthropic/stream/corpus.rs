@@ -46,6 +46,8 @@ fn expect_usage(heard: &mut Heard, usages: &[&Value]) {
     heard.usage.prompt = last("input_tokens")
         .map(|input| input + outside.iter().filter_map(|key| last(key)).sum::<u64>());
     heard.cache_write = last("cache_creation_input_tokens").unwrap_or(0);
+    let tiers = usages.iter().find_map(|usage| usage["service_tier"].as_str());
+    heard.tier = tiers.unwrap_or_default().to_owned();
     let thinking = |usage: &&Value| usage["output_tokens_details"]["thinking_tokens"].as_u64();
     heard.usage.reasoning = usages.iter().rev().find_map(thinking);
     let searches = |usage: &&Value| usage["server_tool_use"]["web_search_requests"].as_u64();
@@ -193,6 +195,7 @@ fn whole(body: &str) -> Heard {
     let mut heard = Heard { ended: true, usage: answer.usage, ..Heard::default() };
     heard.cache_write = heard.take_cache_write();
     heard.id = answer.id.as_deref().unwrap_or_default().to_owned();
+    heard.tier = answer.service_tier.as_deref().unwrap_or_default().to_owned();
     heard.finish = Some(choice.finish.as_str());
     heard.native = choice.native_finish.as_deref().map(str::to_owned);
     let length = choice.parts.iter().map(|part| match part {

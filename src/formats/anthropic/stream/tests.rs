@@ -20,6 +20,7 @@ pub(super) struct Heard {
     pub(super) cache_write: u64,
     pub(super) finish: Option<&'static str>,
     pub(super) native: Option<String>,
+    pub(super) tier: String,
     pub(super) ended: bool,
 }
 
@@ -78,6 +79,7 @@ pub(super) fn hear(events: &[(Option<String>, String)]) -> (Heard, Option<Stream
         }
         Event::Usage(usage) => heard.usage = usage,
         Event::End => heard.ended = true,
+        Event::ServiceTier(tier) => heard.tier = tier.into_owned(),
         Event::Ping => {}
         _ => panic!("unexpected {event:?}"),
     };

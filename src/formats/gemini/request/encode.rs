@@ -9,8 +9,10 @@ mod contents;
 mod media;
 mod tools;
 
+pub(in crate::formats::gemini) use tools::is_empty_schema;
+
 use super::super::model::Family;
-use crate::chat::Request;
+use crate::chat::{Part, Request};
 use crate::formats::{EncodedRequest, FormatError, Target};
 use bytes::Bytes;
 use serde::Serialize;
@@ -52,9 +54,7 @@ pub fn encode(request: &Request<'_>, target: Target<'_>) -> Result<EncodedReques
     for field in &request.unmapped {
         dropped.name(field.clone().into_owned());
     }
-    if request.user.is_some() {
-        dropped.name("user");
-    }
+    name_unsayable(request, &mut dropped);
     let (system_instruction, contents) = contents::conversation(request, family, &mut dropped)?;
     let (tools, tool_config) = tools::tools(request, &mut dropped)?;
     let body = Body {
@@ -68,6 +68,36 @@ pub fn encode(request: &Request<'_>, target: Target<'_>) -> Result<EncodedReques
     let body = serde_json::to_vec(&body)
         .map_err(|_| FormatError::whole("the request cannot be written for this provider"))?;
     Ok(EncodedRequest { body: Bytes::from(body), dropped: dropped.0 })
+}
+
+/// What Gemini has no field for and the answer does not depend on.
+fn name_unsayable(request: &Request<'_>, dropped: &mut Dropped) {
+    let mut parts = request.messages.iter().flat_map(|message| &message.parts);
+    let marked = request.cache.is_some()
+        || request.tools.iter().any(|tool| tool.cache.is_some())
+        || parts.any(is_marked);
+    for (said, name) in [
+        (request.user.is_some(), "user"),
+        (request.metadata.is_some(), "metadata"),
+        (request.verbosity.is_some(), "verbosity"),
+        (request.prompt_cache_key.is_some(), "prompt_cache_key"),
+        (marked, "cache_control"),
+    ] {
+        if said {
+            dropped.name(name);
+        }
+    }
+}
+
+/// Whether a part has a breakpoint of the prompt cache; Gemini finds its cache by itself.
+fn is_marked(part: &Part<'_>) -> bool {
+    match part {
+        Part::Text { cache, .. } | Part::Image { cache, .. } | Part::File { cache, .. } => {
+            cache.is_some()
+        }
+        Part::ToolResult { cache, parts, .. } => cache.is_some() || parts.iter().any(is_marked),
+        _ => false,
+    }
 }
 
 #[cfg(test)]

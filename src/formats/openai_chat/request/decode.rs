@@ -5,7 +5,7 @@
 //! ends in `unmapped`, so that nothing is lost in silence.
 
 mod content;
-mod media;
+pub(in crate::formats) mod media;
 mod messages;
 mod reasoning;
 mod tools;
@@ -80,7 +80,7 @@ fn max_tokens(fields: &mut Fields<'_, '_>) -> Result<Option<u64>, FormatError> {
     Ok(newer.or(older))
 }
 
-fn sampling(fields: &mut Fields<'_, '_>) -> Result<Sampling, FormatError> {
+pub(crate) fn sampling(fields: &mut Fields<'_, '_>) -> Result<Sampling, FormatError> {
     Ok(Sampling {
         temperature: fields.number("temperature", 0.0, 2.0)?,
         top_p: fields.number("top_p", 0.0, 1.0)?,
@@ -95,7 +95,7 @@ fn sampling(fields: &mut Fields<'_, '_>) -> Result<Sampling, FormatError> {
 }
 
 /// A single text or a list of them.
-fn stop<'a>(fields: &mut Fields<'a, '_>) -> Result<Vec<Cow<'a, str>>, FormatError> {
+pub(crate) fn stop<'a>(fields: &mut Fields<'a, '_>) -> Result<Vec<Cow<'a, str>>, FormatError> {
     let items = match fields.take("stop") {
         None => return Ok(Vec::new()),
         Some(Node::Text(text)) => return Ok(vec![text]),
@@ -115,7 +115,9 @@ fn texts<'a>(items: Vec<Node<'a>>, path: &Path<'_>) -> Result<Vec<Cow<'a, str>>,
         .collect()
 }
 
-fn response_format<'a>(fields: &mut Fields<'a, '_>) -> Result<ResponseFormat<'a>, FormatError> {
+pub(crate) fn response_format<'a>(
+    fields: &mut Fields<'a, '_>,
+) -> Result<ResponseFormat<'a>, FormatError> {
     let Some(node) = fields.take("response_format") else { return Ok(ResponseFormat::Text) };
     let root = fields.path;
     let mut format = Fields::new(node, root.key("response_format"))?;
@@ -145,7 +147,7 @@ fn json_schema<'a>(format: &mut Fields<'a, '_>) -> Result<ResponseFormat<'a>, Fo
 }
 
 /// `safety_identifier` is the newer name and wins.
-fn user<'a>(fields: &mut Fields<'a, '_>) -> Result<Option<Cow<'a, str>>, FormatError> {
+pub(crate) fn user<'a>(fields: &mut Fields<'a, '_>) -> Result<Option<Cow<'a, str>>, FormatError> {
     let older = fields.text("user")?;
     Ok(fields.text("safety_identifier")?.or(older))
 }

@@ -4,7 +4,7 @@
 //! declared as JPEG, so the first bytes decide where they are known.
 
 use super::cache_mark;
-use super::wire::{Block, Source};
+use super::wire::{Block, Citations, Source};
 use crate::chat::message::Media;
 use crate::chat::tool::CacheControl;
 use crate::formats::FormatError;
@@ -41,10 +41,18 @@ pub(super) fn image<'a>(
     }
 }
 
+/// What is told of a document besides its bytes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Told<'a> {
+    pub(super) title: Option<&'a str>,
+    /// Whether it is to be cited.
+    pub(super) citations: Option<bool>,
+}
+
 /// A document: PDF, plain text, or a picture that came as a file.
 pub(super) fn document<'a>(
     source: &'a Media<'_>,
-    title: Option<&'a str>,
+    told: &Told<'a>,
     cache: Option<CacheControl>,
     param: impl FnOnce() -> String,
 ) -> Result<Block<'a>, FormatError> {
@@ -64,7 +72,9 @@ pub(super) fn document<'a>(
         Media::Url(url) => remote(url, param)?,
         Media::FileId(_) => return Err(not_portable(param())),
     };
-    Ok(Block::Document { source, title: title.filter(|title| !title.is_empty()), cache_control })
+    let title = told.title.filter(|title| !title.is_empty());
+    let citations = told.citations.map(|enabled| Citations { enabled });
+    Ok(Block::Document { source, title, citations, cache_control })
 }
 
 fn remote(url: &str, param: impl FnOnce() -> String) -> Result<Source<'_>, FormatError> {
@@ -158,7 +168,7 @@ mod tests {
 
     #[test]
     fn documents_by_kind() {
-        let cases: [(Media<'_>, &str); 7] = [
+        let cases: [(Media<'_>, &str); 8] = [
             (
                 inline("application/octet-stream", b"%PDF-1.7 0000"),
                 r#""media_type":"application/pdf""#,
@@ -167,6 +177,7 @@ mod tests {
                 inline("text/markdown", b"# hi"),
                 r##"{"type":"text","media_type":"text/plain","data":"# hi"}"##,
             ),
+            (inline("text/plain", b"hi"), r#""title":"t","citations":{"enabled":true}"#),
             (inline("image/png", b"\x89PNG\r\n\x1a\n00000"), r#""type":"image""#),
             (inline("application/zip", b"PK000000000000"), "only"),
             (
@@ -177,7 +188,12 @@ mod tests {
             (Media::FileId("file-1".into()), "another provider"),
         ];
         for (source, expected) in cases {
-            let block = written(document(&source, Some("t"), None, || "p".into()));
+            let block = written(document(
+                &source,
+                &Told { title: Some("t"), citations: Some(true) },
+                None,
+                || "p".into(),
+            ));
             assert!(block.contains(expected), "{block}");
         }
     }

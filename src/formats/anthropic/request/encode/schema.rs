@@ -3,6 +3,7 @@
 //! Used by the request encoder for tools and for structured answers. Keys keep their order, because
 //! a model writes its answer in the order of the schema; what need not change is copied as written.
 
+use crate::chat::tool::Tool;
 use crate::formats::anthropic::raw::{self, Members, quoted};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -31,6 +32,29 @@ pub(super) fn tool_input(schema: Option<&RawValue>) -> (Cow<'_, RawValue>, bool)
             (Cow::Owned(raw::owned(with_member(schema, r#""type":"object""#))), false)
         }
         _ => (wrapped(schema), true),
+    }
+}
+
+/// Whether the arguments of calls of this tool travel as `{"input": …}`: its schema is no object,
+/// or it takes free text.
+pub(in crate::formats::anthropic) fn wraps(tool: &Tool<'_>) -> bool {
+    tool.custom.is_some() || tool_input(tool.parameters.as_deref()).1
+}
+
+/// The schema with a description, unless it has one.
+pub(super) fn described<'a>(schema: &'a RawValue, description: Option<&str>) -> Cow<'a, RawValue> {
+    let members = Members::read(schema);
+    match (description.filter(|text| !text.is_empty()), members) {
+        (Some(text), Some(members)) if members.get("description").is_none() => {
+            let member = format!(r#""description":{}"#, quoted(text));
+            let json = if members.0.is_empty() {
+                format!("{{{member}}}")
+            } else {
+                with_member(schema, &member)
+            };
+            Cow::Owned(raw::owned(json))
+        }
+        _ => Cow::Borrowed(schema),
     }
 }
 

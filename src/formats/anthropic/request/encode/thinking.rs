@@ -48,8 +48,10 @@ pub(super) fn plan(wish: ReasoningRequest, family: Family, limit: u64, replay: R
             plan.max_tokens = max_tokens;
         }
         family::Thinking::Adaptive => {
-            let shows = family.can(Ability::HidesThinking) && !wish.exclude;
-            plan.thinking = Some(Thinking::Adaptive { display: shows.then_some("summarized") });
+            // Others show it unasked, and the gateway withholds it where it is unwanted.
+            let word = if wish.exclude { "omitted" } else { "summarized" };
+            let display = family.can(Ability::HidesThinking).then_some(word);
+            plan.thinking = Some(Thinking::Adaptive { display });
             plan.effort = Some(effort_word(effort(wish), family));
         }
     }

@@ -1,7 +1,8 @@
-//! Tools, how they are to be used, and the arguments of calls.
+//! Tools and how they are to be used.
 //!
-//! Used by the request encoder. Arguments stay as the client wrote them, number for number; only
-//! what is no JSON object is wrapped into one.
+//! Used by the request encoder. A function whose schema is no object, or that takes free text, is
+//! declared with one member `input`; its name is kept in `wrapped`, because its calls are written so
+//! as well.
 
 use super::wire::{Choice, Location, Thinking, Tool};
 use super::{Dropped, cache_mark, schema};
@@ -10,7 +11,8 @@ use crate::chat::tool::ToolChoice;
 use crate::formats::FormatError;
 use crate::formats::anthropic::family::{Ability, Family};
 use crate::formats::anthropic::names;
-use crate::formats::anthropic::raw::{self, Str, quoted};
+use crate::formats::anthropic::raw::{self, Str};
+use crate::formats::tool_names::INPUT_SCHEMA;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -53,7 +55,15 @@ pub(super) fn encode<'a>(
 
 impl<'a> Toolbox<'a> {
     fn add(&mut self, tool: &'a chat::tool::Tool<'_>, family: Family, dropped: &mut Dropped) {
-        let (input_schema, wraps) = schema::tool_input(tool.parameters.as_deref());
+        let (input_schema, wraps) = match &tool.custom {
+            None => schema::tool_input(tool.parameters.as_deref()),
+            Some(custom) => {
+                if custom.format.is_some() {
+                    dropped.push("custom.format".into());
+                }
+                (Cow::Owned(raw::owned(INPUT_SCHEMA.into())), true)
+            }
+        };
         if wraps {
             self.wrapped.push(&tool.name);
         }
@@ -87,10 +97,12 @@ fn choice<'a>(
         }
     };
     if !has_functions {
+        // A search alone may be left to the model or switched off, but no call can be demanded.
         if matches!(r#type, "any" | "tool") {
             dropped.push("tool_choice".into());
+            return None;
         }
-        return None;
+        request.web_search.as_ref()?;
     }
     let single = request.parallel_tool_calls == Some(false) && r#type != "none";
     let is_said = request.tool_choice.is_some() || single;
@@ -157,28 +169,4 @@ fn web_search(options: &RawValue) -> Tool<'_> {
         timezone: place.timezone.map(|text| text.0),
     });
     Tool::WebSearch { r#type: "web_search_20250305", name: "web_search", max_uses, user_location }
-}
-
-/// Arguments as a JSON object; `wraps` when the function's schema had to be wrapped.
-pub(super) fn input(arguments: &str, wraps: bool) -> Cow<'_, RawValue> {
-    let text = arguments.trim();
-    if matches!(text, "" | "null" | r#""""#) {
-        return Cow::Owned(raw::empty_object());
-    }
-    match serde_json::from_str::<&RawValue>(text) {
-        Ok(value) if wraps && !is_wrapped(value) => member("input", value.get()),
-        Ok(value) if value.get().starts_with('{') => Cow::Borrowed(value),
-        Ok(value) => member("value", value.get()),
-        Err(_) => member("__raw_arguments", &quoted(arguments)),
-    }
-}
-
-/// Whether the arguments are `{"input": …}` already.
-fn is_wrapped(value: &RawValue) -> bool {
-    raw::Members::read(value)
-        .is_some_and(|members| matches!(members.0.as_slice(), [(key, _)] if key == "input"))
-}
-
-fn member(key: &str, json: &str) -> Cow<'static, RawValue> {
-    Cow::Owned(raw::owned(format!("{{{}:{json}}}", quoted(key))))
 }

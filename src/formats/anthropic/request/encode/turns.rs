@@ -4,15 +4,17 @@
 //! repeats the role before it, no text block is blank, and only the last assistant turn may be
 //! without content.
 
+use super::media::Told;
 use super::thinking::Replay;
 use super::wire::{Block, Role, Turn};
-use super::{Dropped, cache_mark, media, tools};
+use super::{Dropped, cache_mark, media};
 use crate::chat;
 use crate::chat::message::{Part, Reasoning, ReasoningKind};
-use crate::chat::tool::CacheControl;
+use crate::chat::tool::{CacheControl, ToolCall};
 use crate::formats::FormatError;
 use crate::formats::anthropic::family::{self, Ability, Family};
-use crate::formats::anthropic::{REASONING_FORMAT, names};
+use crate::formats::anthropic::{REASONING_FORMAT, input, names};
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// Opens a conversation that the model began; Anthropic wants the user first.
@@ -108,8 +110,9 @@ impl<'a> Writer<'a, '_> {
                 }
                 Some(media::image(source, *cache, param)?)
             }
-            Part::File { source, filename, cache, citations: _ } => {
-                Some(media::document(source, filename.as_deref(), *cache, param)?)
+            Part::File { source, filename, cache, citations } => {
+                let told = Told { title: filename.as_deref(), citations: *citations };
+                Some(media::document(source, &told, *cache, param)?)
             }
             Part::Audio { .. } => {
                 return Err(FormatError::field(param(), "this model cannot hear audio"));
@@ -131,7 +134,14 @@ impl<'a> Writer<'a, '_> {
                     cache_control: cache_mark(*cache),
                 })
             }
-            Part::Reasoning(_) | Part::ToolCall(_) | Part::SpokenAnswer(_) => None,
+            // Of what the model said before, the words are left.
+            Part::SpokenAnswer(audio) => {
+                if audio.transcript.is_none() {
+                    self.dropped.push("audio".into());
+                }
+                text_block(audio.transcript.as_deref().unwrap_or_default(), None)
+            }
+            Part::Reasoning(_) | Part::ToolCall(_) => None,
         })
     }
 
@@ -150,7 +160,7 @@ impl<'a> Writer<'a, '_> {
                 Part::ToolCall(call) => blocks.push(Block::ToolUse {
                     id: names::call_id(&call.id),
                     name: names::tool_name(&call.name),
-                    input: tools::input(&call.arguments, self.wrapped.contains(&&*call.name)),
+                    input: self.arguments(call),
                 }),
                 Part::Image { .. } | Part::File { .. } => self.dropped.push("images".into()),
                 other => blocks.extend(self.user_block(other, cursor, position)?),
@@ -166,6 +176,13 @@ impl<'a> Writer<'a, '_> {
             self.append(Role::Assistant, blocks);
         }
         Ok(())
+    }
+
+    fn arguments(&self, call: &'a ToolCall<'_>) -> Cow<'a, RawValue> {
+        if call.custom {
+            return input::free_text(&call.arguments);
+        }
+        input::object(&call.arguments, self.wrapped.contains(&&*call.name))
     }
 
     /// A reasoning block that Claude itself made. A stream's client may hand back the text and its

@@ -30,6 +30,9 @@ pub(super) struct Body<'a> {
     pub(super) top_k: Option<u64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) stop_sequences: Vec<&'a str>,
+    /// Breakpoint after everything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cache_control: Option<CacheMark>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) metadata: Option<Metadata<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,6 +76,8 @@ pub(super) enum Block<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         title: Option<&'a str>,
         #[serde(skip_serializing_if = "Option::is_none")]
+        citations: Option<Citations>,
+        #[serde(skip_serializing_if = "Option::is_none")]
         cache_control: Option<CacheMark>,
     },
     ToolUse {
@@ -112,6 +117,12 @@ pub(super) enum Source<'a> {
     Base64 { media_type: &'static str, data: Cow<'a, str> },
     Url { url: &'a str },
     Text { media_type: &'static str, data: String },
+}
+
+/// Whether a document is to be cited.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Citations {
+    pub(super) enabled: bool,
 }
 
 /// A prompt-cache breakpoint.
@@ -193,7 +204,7 @@ pub(super) struct OutputConfig<'a> {
 }
 
 impl OutputConfig<'_> {
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.effort.is_none() && self.format.is_none()
     }
 }

@@ -1,11 +1,11 @@
 //! `generationConfig` and the service tier.
 
 use super::Dropped;
-use crate::chat::Request;
 use crate::chat::request::{Effort, ReasoningRequest, ResponseFormat};
+use crate::chat::{Part, Request};
 use crate::formats::Target;
 use crate::formats::gemini::model::{Family, Thinking};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 /// Gemini takes no more stop texts.
@@ -38,6 +38,10 @@ struct Plain {
     response_mime_type: Option<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     response_modalities: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    media_resolution: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    speech_config: Option<SpeechConfig>,
     #[serde(skip_serializing_if = "Option::is_none")]
     thinking_config: Option<ThinkingConfig>,
 }
@@ -76,7 +80,10 @@ pub(super) fn generation<'r>(
     let (response_mime_type, response_json_schema) = match &request.response_format {
         ResponseFormat::Text => (None, None),
         ResponseFormat::JsonObject => (Some("application/json"), None),
-        ResponseFormat::JsonSchema { schema, .. } => {
+        ResponseFormat::JsonSchema { schema, description, .. } => {
+            if description.is_some() {
+                dropped.name("response_format.json_schema.description");
+            }
             (Some("application/json"), Some(schema.as_ref()))
         }
     };
@@ -94,6 +101,8 @@ pub(super) fn generation<'r>(
         logprobs: sampling.top_logprobs.filter(|_| sampling.logprobs == Some(true)),
         response_mime_type,
         response_modalities: modalities(request),
+        media_resolution: resolution(request, dropped),
+        speech_config: speech(request, dropped),
         thinking_config: thinking(request, family, dropped),
     };
     let stop_sequences = stops(request, dropped);
@@ -127,6 +136,75 @@ fn modalities(request: &Request<'_>) -> Vec<String> {
         return Vec::new();
     }
     request.modalities.iter().map(|modality| modality.to_ascii_uppercase()).collect()
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SpeechConfig {
+    voice_config: VoiceConfig,
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct VoiceConfig {
+    prebuilt_voice_config: Voice,
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Voice {
+    voice_name: String,
+}
+
+/// The voice of a spoken answer. Google gives raw samples, whatever format is asked for.
+fn speech(request: &Request<'_>, dropped: &mut Dropped) -> Option<SpeechConfig> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Wanted {
+        Name(String),
+        Own { id: String },
+    }
+    #[derive(Deserialize)]
+    struct Audio {
+        voice: Option<Wanted>,
+        format: Option<String>,
+    }
+    let Ok(audio) = serde_json::from_str::<Audio>(request.audio.as_ref()?.get()) else {
+        dropped.name("audio");
+        return None;
+    };
+    if audio.format.is_some_and(|format| format != "pcm16") {
+        dropped.name("audio.format");
+    }
+    let voice_name = match audio.voice? {
+        Wanted::Name(name) | Wanted::Own { id: name } => name,
+    };
+    Some(SpeechConfig { voice_config: VoiceConfig { prebuilt_voice_config: Voice { voice_name } } })
+}
+
+/// One resolution holds for all images; where they differ none is set.
+fn resolution(request: &Request<'_>, dropped: &mut Dropped) -> Option<&'static str> {
+    let parts = request.messages.iter().flat_map(|message| &message.parts);
+    let mut wanted: Vec<&str> = parts.flat_map(details).collect();
+    wanted.dedup();
+    match wanted.as_slice() {
+        [] | ["auto"] => None,
+        ["low"] => Some("MEDIA_RESOLUTION_LOW"),
+        ["high"] => Some("MEDIA_RESOLUTION_HIGH"),
+        _ => {
+            dropped.name("image_url.detail");
+            None
+        }
+    }
+}
+
+/// The resolutions that a part and the parts of a result ask for.
+fn details<'r>(part: &'r Part<'_>) -> Vec<&'r str> {
+    match part {
+        Part::Image { detail, .. } => vec![detail.as_deref().unwrap_or("auto")],
+        Part::ToolResult { parts, .. } => parts.iter().flat_map(details).collect(),
+        _ => Vec::new(),
+    }
 }
 
 fn thinking(

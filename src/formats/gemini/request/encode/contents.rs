@@ -97,11 +97,20 @@ pub(super) fn conversation<'r>(
         }
     }
     writer.flush_results();
-    let contents = writer.contents;
+    let mut contents = writer.contents;
+    if contents.is_empty() && request.messages.iter().any(says_nothing) {
+        contents.push(Content { role: "user", parts: vec![text_part("")] });
+    }
     if contents.is_empty() {
         return Err(FormatError::field("messages", "the conversation has no content to answer"));
     }
     Ok(((!parts.is_empty()).then_some(Instruction { parts }), contents))
+}
+
+/// A person who says nothing gets an answer from Gemini all the same.
+fn says_nothing(message: &Message<'_>) -> bool {
+    let is_text = |part: &Part<'_>| matches!(part, Part::Text { .. });
+    message.role == Role::User && message.parts.iter().any(is_text)
 }
 
 /// Index of the last message in which the person speaks; later steps belong to the current turn.
@@ -233,7 +242,11 @@ impl<'r> Writer<'r, '_> {
             function_call: Some(FunctionCall {
                 id: &call.id,
                 name: sent_name(&call.name),
-                args: Object::arguments(&call.arguments),
+                args: if call.custom {
+                    Object::Text("input", Cow::Borrowed(&call.arguments))
+                } else {
+                    Object::arguments(&call.arguments)
+                },
             }),
             thought_signature: signature.or(demanded.then_some(LOST_SIGNATURE)),
             ..WirePart::default()
@@ -250,13 +263,16 @@ impl<'r> Writer<'r, '_> {
             Part::Text { text, .. } | Part::Refusal { text } => {
                 (!text.is_empty()).then(|| text_part(text))
             }
-            Part::Image { source, detail, .. } => {
-                if detail.as_deref().is_some_and(|detail| detail != "auto") {
-                    self.dropped.name("image_url.detail");
-                }
+            Part::Image { source, .. } => {
                 Some(media_part(media::source(source, Kind::Image, param)?))
             }
-            Part::File { source, .. } => {
+            Part::File { source, filename, citations, .. } => {
+                if filename.is_some() {
+                    self.dropped.name("file.filename");
+                }
+                if *citations == Some(true) {
+                    self.dropped.name("citations");
+                }
                 Some(media_part(media::source(source, Kind::File, param)?))
             }
             Part::Video { source } => Some(media_part(media::source(source, Kind::Video, param)?)),
@@ -264,7 +280,13 @@ impl<'r> Writer<'r, '_> {
                 Some(media_part(Source::Inline(media::audio(data, format))))
             }
             Part::Reasoning(reasoning) => thought(reasoning),
-            Part::ToolCall(_) | Part::ToolResult { .. } | Part::SpokenAnswer(_) => None,
+            Part::SpokenAnswer(spoken) => {
+                if spoken.transcript.is_none() {
+                    self.dropped.name("messages.audio");
+                }
+                spoken.transcript.as_deref().filter(|text| !text.is_empty()).map(text_part)
+            }
+            Part::ToolCall(_) | Part::ToolResult { .. } => None,
         })
     }
 

@@ -1,9 +1,11 @@
 //! Where the bytes of pictures, documents, sound and film are, in Gemini's words.
 //!
-//! Nothing is fetched here: Gemini reads public https addresses itself.
+//! Nothing is fetched here: who sends the request puts in what stands at foreign addresses. Those
+//! that are left go as `fileData`, as newer models read public https addresses themselves.
 
 use crate::chat::message::Media;
 use crate::formats::FormatError;
+use crate::formats::gemini::media_type::{self, starts_with};
 use serde::Serialize;
 use std::borrow::Cow;
 
@@ -79,12 +81,16 @@ pub(super) fn source<'r>(
 
 /// Sound in the request.
 pub(super) fn audio<'r>(data: &'r str, format: &str) -> InlineData<'r> {
-    InlineData { mime_type: format!("audio/{}", format.to_ascii_lowercase()).into(), data }
+    // The words after a semicolon say how to play it, and keep their letters.
+    let format = if format.contains(';') { format.to_owned() } else { format.to_ascii_lowercase() };
+    InlineData { mime_type: format!("audio/{format}").into(), data }
 }
 
 fn inline<'r>(mime: &'r str, data: &'r str, kind: Kind) -> InlineData<'r> {
     let mime_type = match mime {
-        "" | "application/octet-stream" => sniff(data).unwrap_or(kind.usual_type()).into(),
+        "" | "application/octet-stream" => {
+            media_type::sniff(data).unwrap_or(kind.usual_type()).into()
+        }
         "image/jpg" => "image/jpeg".into(),
         known if known.bytes().any(|b| b.is_ascii_uppercase()) => known.to_ascii_lowercase().into(),
         known => known.into(),
@@ -100,50 +106,6 @@ fn data_uri(uri: &str) -> Option<(&str, &str)> {
     encoding.trim().eq_ignore_ascii_case("base64").then_some((mime.trim(), data))
 }
 
-/// The type by the first bytes, which are known in base64 too.
-fn sniff(data: &str) -> Option<&'static str> {
-    let known = [
-        ("iVBORw0KGgo", "image/png"),
-        ("/9j/", "image/jpeg"),
-        ("R0lGOD", "image/gif"),
-        ("UklGR", "image/webp"),
-        ("JVBERi", "application/pdf"),
-        ("SUQz", "audio/mp3"),
-    ];
-    known.iter().find(|(start, _)| data.starts_with(start)).map(|(_, mime)| *mime)
-}
-
-fn starts_with(text: &str, scheme: &str) -> bool {
-    text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-}
-
-/// The type by the ending of the address's path.
 fn type_of_url(url: &str, kind: Kind) -> Cow<'static, str> {
-    let path = url.split(['?', '#']).next().unwrap_or(url);
-    let name = path.rsplit('/').next().unwrap_or(path);
-    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending).to_ascii_lowercase();
-    Cow::Borrowed(match ending.as_str() {
-        "png" => "image/png",
-        "jpg" | "jpeg" => "image/jpeg",
-        "webp" => "image/webp",
-        "gif" => "image/gif",
-        "heic" => "image/heic",
-        "heif" => "image/heif",
-        "pdf" => "application/pdf",
-        "txt" => "text/plain",
-        "md" => "text/markdown",
-        "csv" => "text/csv",
-        "html" | "htm" => "text/html",
-        "json" => "application/json",
-        "mp3" => "audio/mp3",
-        "wav" => "audio/wav",
-        "flac" => "audio/flac",
-        "ogg" => "audio/ogg",
-        "mp4" => "video/mp4",
-        "mpeg" | "mpg" => "video/mpeg",
-        "mov" => "video/quicktime",
-        "webm" => "video/webm",
-        "avi" => "video/x-msvideo",
-        _ => kind.usual_type(),
-    })
+    Cow::Borrowed(media_type::of_url(url).unwrap_or(kind.usual_type()))
 }

@@ -6,10 +6,12 @@ use crate::chat::tool::{Tool, ToolChoice};
 use crate::formats::FormatError;
 use crate::formats::gemini::json_text::compact;
 use crate::formats::gemini::names::sent_name;
+use crate::formats::tool_names::INPUT_SCHEMA;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// An element of `tools`: all functions, or a built-in tool.
 #[derive(Debug, Serialize)]
@@ -58,6 +60,9 @@ pub(super) fn tools<'r>(
     if request.tools.iter().any(|tool| tool.strict == Some(true)) {
         dropped.name("tools.function.strict");
     }
+    if request.tools.iter().any(|tool| tool.custom.as_ref().is_some_and(|c| c.format.is_some())) {
+        dropped.name("tools.custom.format");
+    }
     let mut entries = Vec::new();
     let shown = request.tools.iter().filter(|tool| is_shown(tool, request));
     let declarations: Vec<Declaration<'r>> = shown.map(declaration).collect();
@@ -71,7 +76,11 @@ pub(super) fn tools<'r>(
     if !declarations.is_empty() {
         entries.push(Entry::FunctionDeclarations(declarations));
     }
-    if request.web_search.is_some() {
+    if let Some(options) = &request.web_search {
+        let options = serde_json::from_str::<BTreeMap<String, &RawValue>>(options.get());
+        for name in options.unwrap_or_default().into_keys() {
+            dropped.name(format!("web_search_options.{name}"));
+        }
         entries.push(Entry::GoogleSearch(NoSettings {}));
     }
     Ok((entries, config))
@@ -86,7 +95,11 @@ fn is_shown(tool: &Tool<'_>, request: &Request<'_>) -> bool {
 }
 
 fn declaration<'r>(tool: &'r Tool<'_>) -> Declaration<'r> {
-    let schema = tool.parameters.as_deref().filter(|schema| !is_empty_schema(schema.get()));
+    let schema = match &tool.custom {
+        // Free text travels as the only member of an object.
+        Some(_) => serde_json::from_str(INPUT_SCHEMA).ok(),
+        None => tool.parameters.as_deref().filter(|schema| !is_empty_schema(schema.get())),
+    };
     Declaration {
         name: sent_name(&tool.name),
         description: tool.description.as_deref(),
@@ -95,7 +108,7 @@ fn declaration<'r>(tool: &'r Tool<'_>) -> Declaration<'r> {
 }
 
 /// True for a schema that allows no argument at all.
-fn is_empty_schema(schema: &str) -> bool {
+pub(in crate::formats::gemini) fn is_empty_schema(schema: &str) -> bool {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase", deny_unknown_fields)]
     struct NoParameters<'a> {

@@ -19,7 +19,7 @@ const SIGNATURES: [(&str, &str); 6] = [
 ];
 
 /// Reads a `data:` URI or an address; `None` if it is neither.
-pub(super) fn locate(text: Cow<'_, str>) -> Option<Media<'_>> {
+pub(in crate::formats) fn locate(text: Cow<'_, str>) -> Option<Media<'_>> {
     if starts_with_ignoring_case(&text, "data:") {
         return match text {
             Cow::Borrowed(text) => data_uri(text),
@@ -33,7 +33,7 @@ pub(super) fn locate(text: Cow<'_, str>) -> Option<Media<'_>> {
 }
 
 /// Base64 text without a URI around it, if its first bytes tell what it is.
-pub(super) fn bare_base64(text: Cow<'_, str>) -> Option<Media<'_>> {
+pub(in crate::formats) fn bare_base64(text: Cow<'_, str>) -> Option<Media<'_>> {
     let mime = sniff(&text)?;
     Some(Media::Base64 { mime: Cow::Borrowed(mime), data: text })
 }
