@@ -142,8 +142,11 @@ fn write_reasoning(sorted: &Sorted<'_, '_>, label: &AnswerLabel, out: &mut Bytes
         join(&mut words, &piece.text);
     }
     if let Some(words) = words {
-        out.put_slice(br#","reasoning":"#);
-        write_string(out, &words);
+        // Two spellings, because clients know one or the other.
+        for member in [br#","reasoning":"#.as_slice(), br#","reasoning_content":"#] {
+            out.put_slice(member);
+            write_string(out, &words);
+        }
     }
     // What is withheld is the text; signatures are needed to go on.
     let kept = |piece: &&&Reasoning<'_>| !label.exclude_reasoning || piece.signature.is_some();
