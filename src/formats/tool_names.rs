@@ -5,7 +5,7 @@
 //! an object. Request encoders do all three by fixed rules; whoever relays the answer needs the
 //! list of the request at hand to show the client its own tools again. Usually the list is empty.
 
-use super::{ApiFormat, Target, anthropic, bedrock, gemini, openai_responses};
+use super::{ApiFormat, Target, anthropic, bedrock, gemini, openai_chat, openai_responses};
 use crate::chat::event::Event;
 use crate::chat::tool::{Tool, ToolCall};
 use crate::chat::{Part, Request, Response};
@@ -82,7 +82,8 @@ fn changed(upstream: ApiFormat, tool: &Tool<'_>, target: Target<'_>) -> Option<C
         ApiFormat::Gemini => gemini::names::sent_name(&tool.name),
         ApiFormat::Bedrock => bedrock::names::tool_name(&tool.name),
         ApiFormat::OpenAiResponses => openai_responses::tool_name(&tool.name),
-        ApiFormat::OpenAiChat | ApiFormat::Completions => Cow::Borrowed(tool.name.as_ref()),
+        ApiFormat::OpenAiChat => openai_chat::names::tool_name(&tool.name),
+        ApiFormat::Completions => Cow::Borrowed(tool.name.as_ref()),
     };
     let arguments = arguments(upstream, tool, target);
     if arguments == Arguments::Plain && matches!(sent, Cow::Borrowed(_)) {

@@ -11,6 +11,8 @@ pub mod response;
 pub mod stream;
 
 mod reasoning_details;
+#[cfg(test)]
+mod recordings;
 pub(in crate::formats) mod tree;
 pub(in crate::formats) mod usage;
 

@@ -101,6 +101,7 @@ impl<'a> Node<'a> {
             Self::Float(number) if number.fract() == 0.0 && (0.0..9e15).contains(&number) => {
                 Some(number as u64)
             }
+            Self::Raw(raw) => serde_json::from_str(raw.get()).ok(),
             _ => None,
         }
     }

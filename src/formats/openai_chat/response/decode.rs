@@ -105,7 +105,7 @@ pub(in super::super) fn audio(mut node: Node<'_>) -> Option<AudioPiece<'_>> {
     let mut text = |key| node.take(key).and_then(Node::into_text).filter(|text| !text.is_empty());
     let (id, data) = (text("id"), text("data"));
     let (transcript, format) = (text("transcript"), text("format"));
-    let stated = id.is_some() || data.is_some() || transcript.is_some() || expires_at_s.is_some();
+    let stated = id.is_some() || data.is_some() || transcript.is_some();
     stated.then_some(AudioPiece { format, data, transcript, id, expires_at_s })
 }
 

@@ -142,6 +142,46 @@ fn imitators_are_read() {
 }
 
 #[test]
+fn what_only_some_answers_hold_is_read_and_written() {
+    let body = br#"{"id":"x","model":"m","service_tier":"flex","search_results":[{"title":"T","url":"https://s"}],
+        "choices":[{"index":0,"finish_reason":"stop","logprobs":{"content":[{"token":"a","logprob":-0.10}],"refusal":null},
+        "message":{"role":"assistant","content":null,"refusal":"","audio":{"id":"a1","data":"AA==","transcript":"Hi","expires_at":9},
+        "reasoning":"R","reasoning_details":[{"type":"reasoning.encrypted","data":"E","format":"openai-responses-v1","id":"rs_1"}],
+        "tool_calls":[{"id":"c","type":"custom","custom":{"name":"f","input":"null"}}]}}]}"#;
+    let written: Value = serde_json::from_slice(&encode(&decode(body).unwrap(), &label())).unwrap();
+    assert_eq!(written["service_tier"], "flex");
+    let choice = &written["choices"][0];
+    assert_eq!(choice["logprobs"]["content"][0]["logprob"].to_string(), "-0.1");
+    assert_eq!(
+        choice["message"],
+        json!({
+            "role": "assistant", "content": null, "reasoning": "R",
+            "reasoning_details": [
+                {"type": "reasoning.text", "text": "R", "id": null, "format": "unknown", "index": 0},
+                {"type": "reasoning.encrypted", "data": "E", "id": "rs_1", "format": "openai-responses-v1", "index": 1}],
+            "tool_calls": [{"id": "c", "type": "custom", "custom": {"name": "f", "input": "null"}}],
+            "audio": {"id": "a1", "data": "AA==", "transcript": "Hi", "expires_at": 9},
+            "annotations": [{"type": "url_citation", "url_citation": {"url": "https://s", "title": "T", "start_index": 0, "end_index": 0}}],
+        })
+    );
+    for none in ["null", r#"{"content":null,"refusal":null}"#, r#"{"content":[]}"#] {
+        let body = format!(r#"{{"choices":[{{"logprobs":{none},"message":{{"content":"x"}}}}]}}"#);
+        assert!(decode(body.as_bytes()).unwrap().choices[0].logprobs.is_none(), "{none}");
+    }
+    let object = br#"{"choices":[{"message":{"content":{"b":1,"a":[true]}}}]}"#;
+    let parts = &decode(object).unwrap().choices[0].parts;
+    assert!(matches!(&parts[0], Part::Text { text, .. } if text == r#"{"b":1,"a":[true]}"#));
+}
+
+#[test]
+fn sound_without_an_id_gets_what_clients_count_on() {
+    let sound = AudioPiece { data: Some("AA==".into()), ..AudioPiece::default() };
+    let message = message(&answer(vec![Part::SpokenAnswer(sound)], FinishReason::Stop), &label());
+    let whole = json!({"id": "audio_gen-1-abc", "data": "AA==", "transcript": "", "expires_at": 7});
+    assert_eq!((&message["content"], &message["audio"]), (&Value::Null, &whole));
+}
+
+#[test]
 fn recorded_answers_survive_reading_and_writing() {
     let mut seen = 0;
     for folder in [

@@ -1,8 +1,8 @@
 //! Reads the chunks of OpenAI and the many providers that imitate it.
 //!
 //! Whatever a chunk holds that is not understood is skipped. Usage is passed on as it comes, the
-//! last word counts; a finish only the first time. The end is `[DONE]`, or the close of the stream
-//! after a finish reason.
+//! last word counts; a finish only the first time, at the end. The end is `[DONE]`, or the close of
+//! the stream after a finish reason.
 
 mod calls;
 mod delta;
@@ -37,7 +37,9 @@ pub struct Decoder {
 struct Choice {
     index: u32,
     cited: bool,
-    finished: bool,
+    /// Why it ended, and the provider's word for it; told at the end of the stream, because some
+    /// providers repeat it and some go on after it.
+    finish: Option<(FinishReason, Option<String>)>,
 }
 
 impl Decoder {
@@ -121,7 +123,7 @@ impl Decoder {
             choice.cited = true;
             sink(Event::Citations { choice: index, citations });
         }
-        self.end_choice(at, &mut node, sink);
+        self.end_choice(at, &mut node);
     }
 
     /// Where the state of an alternative is; `None` beyond the limit.
@@ -132,46 +134,34 @@ impl Decoder {
         if self.choices.len() >= MAX_CHOICES {
             return None;
         }
-        self.choices.push(Choice { index, cited: false, finished: false });
+        self.choices.push(Choice { index, cited: false, finish: None });
         Some(self.choices.len() - 1)
     }
 
-    /// Some providers repeat the finish, some write an empty word until then.
-    fn end_choice(&mut self, at: usize, node: &mut Node<'_>, sink: &mut Sink<'_>) {
+    /// The first word counts; some providers write an empty one until then.
+    fn end_choice(&mut self, at: usize, node: &mut Node<'_>) {
         let word = node.take("finish_reason").and_then(Node::into_text);
         let Some(native) = word.filter(|word| !word.is_empty()) else { return };
         let stated = node.take("native_finish_reason").and_then(Node::into_text);
-        self.finish_choice(at, finish_reason(&native), Some(stated.unwrap_or(native)), sink);
-    }
-
-    fn finish_choice(
-        &mut self,
-        at: usize,
-        reason: FinishReason,
-        native: Option<Cow<'_, str>>,
-        sink: &mut Sink<'_>,
-    ) {
-        let Some(choice) = self.choices.get_mut(at).filter(|choice| !choice.finished) else {
-            return;
-        };
-        choice.finished = true;
-        let index = choice.index;
-        self.calls.close(index, sink);
-        let reason = match reason {
-            FinishReason::Stop if self.calls.any(index) => FinishReason::ToolCalls,
-            reason => reason,
-        };
-        sink(Event::Finish { choice: index, reason, native });
+        let reason = finish_reason(&native);
+        if let Some(choice) = self.choices.get_mut(at) {
+            let finish = (reason, Some(stated.unwrap_or(native).into_owned()));
+            choice.finish.get_or_insert(finish);
+        }
     }
 
     /// The provider's end; alternatives whose finish was never stated end by it.
     fn end(&mut self, sink: &mut Sink<'_>) {
         self.ended = true;
-        for at in 0..self.choices.len() {
-            self.finish_choice(at, FinishReason::Stop, None, sink);
-        }
-        for choice in &self.choices {
-            self.calls.close(choice.index, sink);
+        for choice in &mut self.choices {
+            let index = choice.index;
+            self.calls.close(index, sink);
+            let (reason, native) = choice.finish.take().unwrap_or((FinishReason::Stop, None));
+            let reason = match reason {
+                FinishReason::Stop if self.calls.any(index) => FinishReason::ToolCalls,
+                reason => reason,
+            };
+            sink(Event::Finish { choice: index, reason, native: native.map(Cow::Owned) });
         }
         sink(Event::End);
     }
@@ -204,7 +194,7 @@ impl StreamDecoder for Decoder {
         if self.ended {
             return Ok(());
         }
-        if !self.choices.iter().any(|choice| choice.finished) {
+        if !self.choices.iter().any(|choice| choice.finish.is_some()) {
             return Err(StreamFault::Truncated);
         }
         self.end(sink);

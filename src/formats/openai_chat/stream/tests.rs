@@ -239,10 +239,10 @@ fn the_habits_of_imitators_are_read() {
         "json 0 {",
         "call 1 call_0_3 g",
         "json 0 }",
+        "usage Some(3) Some(2)",
         "end 0",
         "end 1",
         "finish0 tool_calls stop",
-        "usage Some(3) Some(2)",
         "end",
     ];
     assert_eq!(decode(&body.join("\n")).unwrap(), expected);
@@ -258,6 +258,97 @@ fn ends_and_errors_are_told_apart() {
     let error = r#"{"error":{"message":"x","code":503},"choices":[]}"#;
     let Err(StreamFault::Upstream(failure)) = decode(error) else { panic!() };
     assert_eq!(failure.kind, Kind::ProviderOverloaded);
+}
+
+#[test]
+fn a_finish_is_told_once_and_last() {
+    let chunk = |delta: &str, finish: &str| {
+        format!(r#"{{"choices":[{{"index":0,"delta":{delta},"finish_reason":{finish}}}]}}"#)
+    };
+    let call = r#"{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":"{}"}}]}"#;
+    let body = [
+        chunk(r#"{"content":"x"}"#, "\"\""),
+        chunk("{}", "\"stop\""),
+        chunk(call, "null"),
+        chunk("{}", "\"length\""),
+    ];
+    let expected = ["start None None", "text0 x", "call 0 c f", "json 0 {}"];
+    let end = ["end 0", "finish0 tool_calls stop", "end"];
+    assert_eq!(decode(&body.join("\n")).unwrap(), [&expected[..], &end[..]].concat());
+    let unstated = [chunk(r#"{"content":"x"}"#, "null"), "[DONE]".to_owned()].join("\n");
+    assert_eq!(decode(&unstated).unwrap().last().unwrap(), "end");
+    assert!(decode(&unstated).unwrap().contains(&"finish0 stop ".to_owned()));
+}
+
+#[test]
+fn calls_without_an_index_are_told_apart_by_their_ids() {
+    let chunk = |calls: &str| format!(r#"{{"choices":[{{"delta":{{"tool_calls":[{calls}]}}}}]}}"#);
+    let call = |id: &str, arguments: &str| {
+        format!(r#"{{"id":"{id}","function":{{"name":"f","arguments":"{arguments}"}}}}"#)
+    };
+    let body = [
+        chunk(&[call("a", "1"), call("b", "2")].join(",")),
+        chunk(&call("c", "3")),
+        chunk(&call("a", "4")),
+        chunk(r#"{"index":7,"id":"d","function":{"name":"g","arguments":"[1,"}}"#),
+        chunk(r#"{"index":7,"function":{"arguments":"null"}}"#),
+        "[DONE]".to_owned(),
+    ];
+    let seen = decode(&body.join("\n")).unwrap();
+    let begun: Vec<_> = seen.iter().filter(|line| line.starts_with("call")).collect();
+    assert_eq!(begun, ["call 0 a f", "call 1 b f", "call 2 c f", "call 3 d g"]);
+    let arguments: Vec<_> = seen.iter().filter(|line| line.starts_with("json")).collect();
+    let expected = ["json 0 1", "json 1 2", "json 2 3", "json 0 4", "json 3 [1,", "json 3 null"];
+    assert_eq!(arguments, expected);
+}
+
+/// What only some answers hold, as a provider writes it and as a client gets it.
+#[test]
+fn free_form_calls_sound_and_what_stands_beside_the_text() {
+    let body = [
+        r#"{"id":"x","model":"m","service_tier":"default","choices":[{"index":0,"delta":{"content":"A"},"logprobs":{"content":[{"token":"A","logprob":-0.10}]}}]}"#,
+        r#"{"service_tier":"default","choices":[{"index":0,"delta":{"content":"B"},"logprobs":{"content":[],"refusal":null}}]}"#,
+        r#"{"choices":[{"index":0,"delta":{"content":{"a": 1}}}]}"#,
+        r#"{"choices":[{"index":0,"delta":{"reasoning_details":[{"type":"reasoning.summary","summary":"S","format":"openai-responses-v1","index":2},{"type":"reasoning.encrypted","data":"E","format":"openai-responses-v1","id":"rs_1","index":3}]}}]}"#,
+        r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"c","type":"custom","custom":{"name":"f","input":""}}]}}]}"#,
+        r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"custom":{"input":"null"}}]}}]}"#,
+        r#"{"choices":[{"index":0,"delta":{"audio":{"id":"a1","transcript":"Hi"}}}]}"#,
+        r#"{"choices":[{"index":0,"delta":{"audio":{"data":"AA==","expires_at":9}}}]}"#,
+        r#"{"citations":["https://c"],"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#,
+        "[DONE]",
+    ];
+    let (mut decoder, mut encoder) = (Decoder::new(), Encoder::new(label()));
+    let mut out = BytesMut::new();
+    for data in body {
+        let mut sink = |event: Event<'_>| encoder.event(&event, &mut out);
+        decoder.event(None, data.as_bytes(), &mut sink).unwrap();
+    }
+    encoder.finish(&mut out);
+    let text = String::from_utf8(out.to_vec()).unwrap();
+    let written: Vec<_> = text.split("\n\n").filter_map(|chunk| chunk.strip_prefix(HEAD)).collect();
+    let open = r#"},"finish_reason":null,"native_finish_reason":null}]}"#;
+    let expected = [
+        r#""role":"assistant","content":"""#,
+        r#""content":"A""#,
+        r#"},"logprobs":{"content":[{"token":"A","logprob":-0.10}]"#,
+        r#""content":"B""#,
+        r#""content":"{\"a\":1}""#,
+        r#""reasoning":"S","reasoning_content":"S","reasoning_details":[{"type":"reasoning.summary","summary":"S","format":"openai-responses-v1","index":2}]"#,
+        r#""reasoning_details":[{"type":"reasoning.encrypted","data":"E","id":"rs_1","format":"openai-responses-v1","index":3}]"#,
+        r#""tool_calls":[{"index":0,"id":"c","type":"custom","custom":{"name":"f","input":""}}]"#,
+        r#""tool_calls":[{"index":0,"custom":{"input":"null"}}]"#,
+        r#""audio":{"id":"a1","transcript":"Hi"}"#,
+        r#""audio":{"data":"AA==","expires_at":9}"#,
+        r#""annotations":[{"type":"url_citation","url_citation":{"url":"https://c","title":"","start_index":0,"end_index":0}}]"#,
+    ];
+    let begin = r#""choices":[{"index":0,"delta":{"#;
+    for (chunk, expected) in written.iter().zip(expected) {
+        assert_eq!(*chunk, format!("{begin}{expected}{open}"));
+    }
+    assert_eq!(
+        written[expected.len()],
+        r#""service_tier":"default","choices":[{"index":0,"delta":{},"finish_reason":"tool_calls","native_finish_reason":"stop"}]}"#
+    );
 }
 
 /// Name and arguments of calls by their index.

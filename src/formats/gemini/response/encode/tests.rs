@@ -283,6 +283,7 @@ fn recorded_answers_of_others_can_be_read() {
                     Part::Text { text, .. } | Part::Refusal { text } => Some(text.to_string()),
                     Part::ToolCall(call) => Some(format!("{} {}", call.id, call.name)),
                     Part::Reasoning(reasoning) => Some(reasoning.text.to_string()),
+                    Part::SpokenAnswer(sound) => sound.transcript.as_deref().map(str::to_owned),
                     _ => None,
                 });
                 pieces.collect::<String>()

@@ -4,23 +4,25 @@
 use super::encode;
 use crate::chat::request::{Effort, ReasoningRequest};
 use crate::chat::{Message, Part, Request, Role};
-use crate::formats::Target;
 use crate::formats::openai_chat::dialect::{CallIds, Dialect, OPENAI};
 use crate::formats::openai_chat::names::call_id;
 use crate::formats::openai_chat::request::decode;
+use crate::formats::{ApiFormat, Target, decode_request};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::path::Path;
 
-/// Bodies of recorded requests that were answered, with the id of the recording.
+/// Bodies of chat requests that were answered, with the id of the recording.
 fn requests() -> Vec<(String, String)> {
+    requests_in(|name| name.ends_with("-chat") && !name.contains("native"))
+}
+
+/// Bodies of requests that were answered, of the folders that are wanted.
+fn requests_in(wanted: impl Fn(&str) -> bool) -> Vec<(String, String)> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/wire/corpus");
     let Ok(folders) = std::fs::read_dir(corpus) else { return Vec::new() };
     let folders = folders.map(|folder| folder.unwrap().path());
-    let chat = folders.filter(|path| {
-        let name = path.file_name().unwrap().to_string_lossy();
-        name.ends_with("-chat") && !name.contains("native")
-    });
+    let chat = folders.filter(|path| wanted(&path.file_name().unwrap().to_string_lossy()));
     let mut found = Vec::new();
     for entry in chat.flat_map(|folder| std::fs::read_dir(folder).unwrap()) {
         let recording = std::fs::read(entry.unwrap().path()).unwrap();
@@ -186,4 +188,96 @@ fn recorded_requests_survive_whole_where_everything_is_kept() {
     )
     .unwrap();
     expect_few_refusals(survive(&dialect));
+}
+
+/// All text of a conversation, in order.
+fn words(request: &Request<'_>) -> String {
+    fn of(parts: &[Part<'_>], said: &mut String) {
+        for part in parts {
+            match part {
+                Part::Text { text, .. } => said.push_str(text.trim()),
+                Part::ToolCall(call) => said.push_str(&call.name),
+                Part::ToolResult { parts, .. } => of(parts, said),
+                _ => {}
+            }
+        }
+    }
+    let mut said = String::new();
+    request.messages.iter().for_each(|message| of(&message.parts, &mut said));
+    said.retain(|letter| !letter.is_whitespace());
+    said
+}
+
+/// What clients of other formats were answered can be asked of OpenAI as well: nothing said gets
+/// lost, and every call has its result behind it.
+#[test]
+fn recorded_requests_of_other_formats_can_be_asked() {
+    let reasons = [
+        "tools[",
+        "file",
+        "picture",
+        "cache",
+        "uploaded",
+        "safety",
+        "video",
+        "sound",
+        "mcp_servers",
+    ];
+    for (folder, format) in [
+        ("anthropic-messages", ApiFormat::Anthropic),
+        ("google-generate", ApiFormat::Gemini),
+        ("openai-responses", ApiFormat::OpenAiResponses),
+    ] {
+        let (mut asked, mut refused) = (0, Vec::new());
+        for (id, body) in requests_in(|name| name == folder) {
+            let Ok(request) = decode_request(format, body.as_bytes()) else { continue };
+            let encoded = match encode(&request, Target::new("m")) {
+                Ok(encoded) => encoded,
+                Err(error) => {
+                    refused.push(format!("{id}: {error}"));
+                    continue;
+                }
+            };
+            let again = decode(&encoded.body).unwrap_or_else(|error| panic!("{id}: {error}"));
+            let (said, before) = (words(&again), words(&request));
+            let moved = request.messages.iter().flat_map(|m| &m.parts).any(shows_media);
+            let failed = said.len() > before.len();
+            assert!(moved || failed || said == before, "{id}\n{said}\n{before}");
+            // Some recordings have their ids written over.
+            if is_paired(&request) {
+                assert_answered(&encoded.body, &id);
+            }
+            asked += 1;
+        }
+        let odd = |refusal: &&String| !reasons.iter().any(|reason| refusal.contains(reason));
+        println!("{folder}: {asked} asked, refused: {refused:#?}");
+        assert_eq!(refused.iter().find(odd), None);
+    }
+}
+
+/// Whether every result of the conversation answers one of its calls.
+fn is_paired(request: &Request<'_>) -> bool {
+    let parts = || request.messages.iter().flat_map(|message| &message.parts);
+    let called =
+        |id: &str| parts().any(|part| matches!(part, Part::ToolCall(call) if call.id == id));
+    parts().all(|part| match part {
+        Part::ToolResult { call_id, .. } => called(call_id),
+        _ => true,
+    })
+}
+
+/// Results follow their calls at once, and answer no others.
+fn assert_answered(body: &[u8], id: &str) {
+    let body: Value = serde_json::from_slice(body).unwrap();
+    let mut open: Vec<&str> = Vec::new();
+    for message in body["messages"].as_array().unwrap() {
+        if message["role"] == "tool" {
+            let answered = message["tool_call_id"].as_str().unwrap();
+            let at = open.iter().position(|call| *call == answered);
+            open.remove(at.unwrap_or_else(|| panic!("{id}: {answered} answers nothing")));
+            continue;
+        }
+        let calls = message["tool_calls"].as_array().into_iter().flatten();
+        open = calls.map(|call| call["id"].as_str().unwrap()).collect();
+    }
 }
