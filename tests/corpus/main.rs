@@ -15,6 +15,10 @@
 )]
 
 mod answers;
+mod ask;
+mod ask_chat;
+mod ask_compare;
+mod ask_native;
 mod assemble;
 mod assemble_chat;
 mod assemble_generate;
@@ -32,6 +36,7 @@ mod read_responses;
 mod reading;
 mod recordings;
 mod report;
+mod requests;
 mod spans;
 mod sse;
 mod streams;
