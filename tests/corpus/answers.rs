@@ -98,7 +98,9 @@ fn whole_answers_survive_their_own_format() {
         let verdict = decode_response(format, &recording.body)
             .and_then(|decoded| encode_response(format, &decoded, &label(None)))
             .map_err(|error| error.to_string())
-            .and_then(|body| Json::parse(std::str::from_utf8(&body).unwrap()).ok_or("no JSON".into()))
+            .and_then(|body| {
+                Json::parse(std::str::from_utf8(&body).unwrap()).ok_or("no JSON".into())
+            })
             .map_or_else(Verdict::Failed, |body| {
                 Verdict::of(&compare(&told, &read(format, &body), format, format))
             });

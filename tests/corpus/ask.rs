@@ -168,10 +168,19 @@ pub fn shape(schema: &Json) -> BTreeSet<String> {
     found
 }
 
+const KINDS: [&str; 8] = ["", "string", "number", "integer", "boolean", "array", "object", "null"];
+
 fn walk(schema: &Json, path: &str, found: &mut BTreeSet<String>) {
     for (name, property) in schema["properties"].members() {
         let path = format!("{path}.{name}");
-        let kind = property["type"].text().to_lowercase();
+        let kind = match property["type"].int() {
+            // Google's REST clients write the numbers of its enum.
+            Some(number) => {
+                usize::try_from(number).ok().and_then(|at| KINDS.get(at)).map_or("", |k| k)
+            }
+            None => property["type"].text(),
+        };
+        let kind = kind.to_lowercase();
         found.insert(format!("{path}: {kind}"));
         for value in property["enum"].list() {
             found.insert(format!("{path} = {}", value.text()));
@@ -200,7 +209,8 @@ pub fn media(url: &str) -> String {
 /// The kind of an inline picture may be corrected by its bytes.
 pub fn inline(mime: &str, data: &str) -> String {
     let family = mime.split('/').next().unwrap_or_default().to_lowercase();
-    format!("{family} {}", without_space(data).trim_end_matches('='))
+    let data = without_space(data).replace('-', "+").replace('_', "/");
+    format!("{family} {}", data.trim_end_matches('='))
 }
 
 #[test]

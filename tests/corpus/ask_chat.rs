@@ -60,8 +60,15 @@ fn specials(body: &Json, ask: &mut Ask) {
     if body["n"].int().is_some_and(|n| n > 1) {
         ask.special.insert("n");
     }
-    for name in ["web_search_options", "prediction", "previous_response_id", "conversation", "prompt"] {
-        if !body[name].is_null() {
+    for name in [
+        "web_search_options",
+        "prediction",
+        "previous_response_id",
+        "conversation",
+        "prompt",
+        "background",
+    ] {
+        if !body[name].is_null() && body[name] != Json::Bool(false) {
             ask.special.insert(name);
         }
     }
@@ -124,7 +131,10 @@ fn chat_message(message: &Json, ask: &mut Ask) {
     let content = &message["content"];
     match message["role"].text() {
         "system" | "developer" => ask.instruct(&joined(content)),
-        "tool" => ask.result(message["tool_call_id"].text(), &joined(content)),
+        "tool" => {
+            ask.result(message["tool_call_id"].text(), &joined(content));
+            media_of(content, ask);
+        }
         "function" => {
             let name = message["name"].text();
             let id = ask.ids.iter().rfind(|id| id.starts_with(&format!("{name}#"))).cloned();
@@ -145,6 +155,16 @@ fn chat_message(message: &Json, ask: &mut Ask) {
             }
         }
         _ => parts(content, "user", ask),
+    }
+}
+
+/// What a tool's result holds besides text.
+fn media_of(content: &Json, ask: &mut Ask) {
+    let media: Vec<Json> =
+        content.list().iter().filter(|part| part["text"].is_null()).cloned().collect();
+    if !media.is_empty() {
+        ask.special.insert("media result");
+        parts(&Json::List(media), "user", ask);
     }
 }
 
@@ -200,6 +220,10 @@ pub fn parts(content: &Json, role: &'static str, ask: &mut Ask) {
                 let item = inline("audio/x", audio["data"].str().unwrap_or(audio.text()));
                 add_media(item, role, ask);
             }
+            "video_url" => {
+                ask.special.insert("video");
+                add_media(media(part["video_url"]["url"].text()), role, ask);
+            }
             "thinking" | "reasoning" => {}
             _ => drop(ask.special.insert("other part")),
         }
@@ -231,21 +255,15 @@ pub fn responses(body: &Json) -> Ask {
     if let Json::Text(text) = &body["input"] {
         ask.say("user", text);
     }
+    body["tools"].list().iter().for_each(|tool| self::tool(tool, &mut ask));
     for item in body["input"].list() {
         responses_item(item, &mut ask);
     }
-    for tool in body["tools"].list() {
-        match tool["type"].text() {
-            "function" => {
-                ask.tool(tool["name"].text(), tool["description"].text(), &tool["parameters"]);
-            }
-            "custom" => {
-                ask.special.insert("custom tool");
-                ask.tool(tool["name"].text(), tool["description"].text(), &input_schema());
-            }
-            _ => drop(ask.special.insert("hosted tool")),
-        }
+    let wanted = body["include"].list().iter().map(Json::text);
+    if wanted.into_iter().any(|word| word == "message.output_text.logprobs") {
+        ask.set("logprobs", &Json::Bool(true));
     }
+    ask.set("top_logprobs", &body["top_logprobs"]);
     ask.choice = choice(&body["tool_choice"]);
     let format = &body["text"]["format"];
     response_format(format["type"].text(), &format["schema"], &mut ask);
@@ -253,6 +271,19 @@ pub fn responses(body: &Json) -> Ask {
     common(body, &mut ask);
     specials(body, &mut ask);
     ask.settled()
+}
+
+fn tool(tool: &Json, ask: &mut Ask) {
+    match tool["type"].text() {
+        "function" => {
+            ask.tool(tool["name"].text(), tool["description"].text(), &tool["parameters"]);
+        }
+        "custom" => {
+            ask.special.insert("custom tool");
+            ask.tool(tool["name"].text(), tool["description"].text(), &input_schema());
+        }
+        _ => drop(ask.special.insert("hosted tool")),
+    }
 }
 
 fn responses_item(item: &Json, ask: &mut Ask) {
@@ -276,8 +307,7 @@ fn responses_item(item: &Json, ask: &mut Ask) {
         }
         "function_call_output" | "custom_tool_call_output" => {
             ask.result(item["call_id"].text(), &output());
-            let media = item["output"].list().iter().filter(|part| part["text"].is_null());
-            parts(&Json::List(media.cloned().collect()), "user", ask);
+            media_of(&item["output"], ask);
         }
         "reasoning" => {
             let text = item["summary"].list().iter().map(|part| part["text"].text());
@@ -287,6 +317,7 @@ fn responses_item(item: &Json, ask: &mut Ask) {
                 ask.turn("assistant").reasoning.push(piece);
             }
         }
+        "additional_tools" => item["tools"].list().iter().for_each(|tool| self::tool(tool, ask)),
         "item_reference" => drop(ask.special.insert("item reference")),
         _ => drop(ask.special.insert("hosted item")),
     }

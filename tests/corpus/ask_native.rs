@@ -148,9 +148,8 @@ pub fn generate(body: &Json) -> Ask {
             let schema = if plain.is_null() { &function["parameters"] } else { plain };
             ask.tool(function["name"].text(), function["description"].text(), schema);
         }
-        let is_hosted = |(key, value): &(String, Json)| {
-            !key.starts_with("function") && !value.is_null()
-        };
+        let is_hosted =
+            |(key, value): &(String, Json)| !key.starts_with("function") && !value.is_null();
         if tool.members().iter().any(is_hosted) {
             ask.special.insert("hosted tool");
         }
@@ -258,6 +257,9 @@ fn part(part: &Json, role: &'static str, ask: &mut Ask) {
         let mime = data.any(&["mimeType", "mime_type"]).text();
         match mime.split('/').next() {
             Some("audio") => drop(ask.special.insert("audio")),
+            Some("video") => drop(ask.special.insert("video")),
+            // Written as a document or as text, which no two formats do alike.
+            Some("text") => drop(ask.special.insert("text document")),
             Some("image") => {}
             _ => drop(ask.special.insert("file")),
         }

@@ -131,7 +131,9 @@ fn streamed_arguments_come_together() {
     let chunks = [
         part(r#"{"name":"f","willContinue":true}"#),
         part(r#"{"partialArgs":[{"jsonPath":"$.a[0].b","stringValue":"x"}],"willContinue":true}"#),
-        part(r#"{"partialArgs":[{"jsonPath":"$.a[0].b","stringValue":"y"},{"jsonPath":"$.n","numberValue":3}],"willContinue":true}"#),
+        part(
+            r#"{"partialArgs":[{"jsonPath":"$.a[0].b","stringValue":"y"},{"jsonPath":"$.n","numberValue":3}],"willContinue":true}"#,
+        ),
         part("{}"),
         part(r#"{"name":"g","args":{}}"#),
     ];

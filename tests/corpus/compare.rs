@@ -34,8 +34,7 @@ fn completion(body: &Json) -> Answer {
 pub fn compare(told: &Answer, got: &Answer, from: ApiFormat, to: ApiFormat) -> Vec<String> {
     let mut complaints = Vec::new();
     let silent = [Choice { finish: Finish::Stop, ..Choice::default() }];
-    let told_choices =
-        if told.choices.is_empty() { &silent[..] } else { told.choices.as_slice() };
+    let told_choices = if told.choices.is_empty() { &silent[..] } else { told.choices.as_slice() };
     let only_one = matches!(to, ApiFormat::Anthropic | ApiFormat::OpenAiResponses);
     let wanted = if only_one { &told_choices[..1] } else { told_choices };
     if wanted.len() != got.choices.len() {
@@ -105,11 +104,7 @@ impl Judge<'_> {
     fn reasoning(&mut self) {
         let (told, got) = (&self.told.reasoning, &self.got.reasoning);
         let pieces = [self.from, self.to].contains(&ApiFormat::OpenAiResponses);
-        let equal = if pieces {
-            without_space(told) == without_space(got)
-        } else {
-            told == got
-        };
+        let equal = if pieces { without_space(told) == without_space(got) } else { told == got };
         if !equal {
             self.complain("reasoning", told, got);
         }
@@ -120,7 +115,8 @@ impl Judge<'_> {
         let is_refusal = self.to == ApiFormat::Anthropic
             && !self.told.refusal.is_empty()
             && got == Finish::Filter;
-        let soft = is_refusal || matches!(told, Finish::Error) && matches!(got, Finish::Stop | Finish::Filter);
+        let soft = is_refusal
+            || matches!(told, Finish::Error) && matches!(got, Finish::Stop | Finish::Filter);
         let no_calls = self.to == ApiFormat::Completions
             && told == Finish::ToolCalls
             && matches!(got, Finish::Stop | Finish::ToolCalls);
@@ -199,9 +195,15 @@ fn without_space(text: &str) -> String {
 /// The counters that the target has a word for.
 fn usage(told: &Answer, got: &Answer, to: ApiFormat, complaints: &mut Vec<String>) {
     let names: &[&str] = match to {
-        ApiFormat::OpenAiChat => {
-            &["prompt", "completion", "cached", "write", "reasoning", "audio_prompt", "audio_completion"]
-        }
+        ApiFormat::OpenAiChat => &[
+            "prompt",
+            "completion",
+            "cached",
+            "write",
+            "reasoning",
+            "audio_prompt",
+            "audio_completion",
+        ],
         ApiFormat::Anthropic => {
             &["prompt", "completion", "cached", "write", "write_1h", "reasoning"]
         }
@@ -248,7 +250,12 @@ fn what_is_lost_is_found() {
         let mut got = told.clone();
         spoil(&mut got);
         for to in [chat, ApiFormat::Anthropic, ApiFormat::Gemini, ApiFormat::OpenAiResponses] {
-            assert_eq!(compare(&told, &got, chat, to).len(), 1, "spoiled {at} to {}", crate::report::name(to));
+            assert_eq!(
+                compare(&told, &got, chat, to).len(),
+                1,
+                "spoiled {at} to {}",
+                crate::report::name(to)
+            );
         }
     }
 }

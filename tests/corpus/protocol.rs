@@ -10,16 +10,19 @@ use std::collections::BTreeSet;
 pub fn check(format: ApiFormat, stream: &[u8], failed: bool) -> Vec<String> {
     let Ok(text) = std::str::from_utf8(stream) else { return vec!["no UTF-8".to_owned()] };
     let mut complaints = Complaints::default();
-    complaints.expect(text.is_empty() || text.ends_with("\n\n") || text.ends_with("\r\n\r\n"), || {
-        "the last event is not closed".to_owned()
-    });
+    complaints
+        .expect(text.is_empty() || text.ends_with("\n\n") || text.ends_with("\r\n\r\n"), || {
+            "the last event is not closed".to_owned()
+        });
     let events = sse::events(text);
     match format {
         ApiFormat::OpenAiChat => chat(&events, failed, &mut complaints),
         ApiFormat::Completions => completions(&events, &mut complaints),
         ApiFormat::Anthropic => messages(&events, failed, &mut complaints),
         ApiFormat::Gemini => generate(&events, failed, &mut complaints),
-        ApiFormat::OpenAiResponses => crate::protocol_responses::check(&events, failed, &mut complaints),
+        ApiFormat::OpenAiResponses => {
+            crate::protocol_responses::check(&events, failed, &mut complaints)
+        }
         ApiFormat::Bedrock => {}
     }
     complaints.0
@@ -67,13 +70,15 @@ fn chat(events: &[Event], failed: bool, complaints: &mut Complaints) {
     let mut errors = 0;
     for chunk in &chunks {
         ids.insert(chunk["id"].text());
-        complaints.expect(chunk["object"].text() == "chat.completion.chunk", || "object".to_owned());
+        complaints
+            .expect(chunk["object"].text() == "chat.completion.chunk", || "object".to_owned());
         complaints.expect(chunk["created"].int().is_some(), || "no created".to_owned());
         complaints.expect(usages == 0, || "a chunk after the usage chunk".to_owned());
         errors += usize::from(chunk["error"].is_object());
         if chunk["usage"].is_object() {
             usages += 1;
-            complaints.expect(chunk["choices"].list().is_empty(), || "usage with choices".to_owned());
+            complaints
+                .expect(chunk["choices"].list().is_empty(), || "usage with choices".to_owned());
         }
         for choice in chunk["choices"].list() {
             let at = choice["index"].int().unwrap_or(99);

@@ -13,7 +13,8 @@ pub fn check(events: &[Event], failed: bool, complaints: &mut Complaints) {
         let kind = json["type"].text();
         complaints.expect(event.name == kind, || format!("event {} is a {kind}", event.name));
         let number = json["sequence_number"].int();
-        complaints.expect(number == Some(at as u64), || format!("event {at} has number {number:?}"));
+        complaints
+            .expect(number == Some(at as u64), || format!("event {at} has number {number:?}"));
         complaints.expect(!state.ended || kind == "error", || format!("{kind} after the end"));
         state.event(kind, json, complaints);
     }

@@ -69,9 +69,9 @@ fn content(content: &Json, read: &mut Choice) {
                         }
                     }
                     "refusal" => read.refusal.push_str(part["refusal"].text()),
-                    "text" | "output_text" | "" => read
-                        .text
-                        .push_str(part.str().unwrap_or_else(|| part["text"].text())),
+                    "text" | "output_text" | "" => {
+                        read.text.push_str(part.str().unwrap_or_else(|| part["text"].text()))
+                    }
                     _ => {}
                 }
             }
@@ -156,11 +156,16 @@ pub fn usage(usage: &Json) -> Counts {
     let sum = prompt.unwrap_or(0) + completion.unwrap_or(0);
     let beside = |part: Option<u64>| part.is_some_and(|part| part > 0 && total == Some(sum + part));
     put("prompt", prompt.map(|p| if beside(audio) { p + audio.unwrap_or(0) } else { p }));
-    put("completion", completion.map(|c| match (reasoning, total) {
-        (Some(r), _) if beside(reasoning) || r > c => c + r,
-        (None | Some(0), Some(total)) if total > sum && !beside(audio) => total - prompt.unwrap_or(0),
-        _ => c,
-    }));
+    put(
+        "completion",
+        completion.map(|c| match (reasoning, total) {
+            (Some(r), _) if beside(reasoning) || r > c => c + r,
+            (None | Some(0), Some(total)) if total > sum && !beside(audio) => {
+                total - prompt.unwrap_or(0)
+            }
+            _ => c,
+        }),
+    );
     let top = usage.any(&["prompt_cache_hit_tokens", "cached_tokens", "cache_read_input_tokens"]);
     put("cached", inner["cached_tokens"].int().or_else(|| top.int()));
     put("write", inner["cache_write_tokens"].int());

@@ -134,8 +134,9 @@ fn format_of(api: &str, path: &str, request: Option<&str>) -> Option<ApiFormat> 
         "generate" => ApiFormat::Gemini,
         "completions" => ApiFormat::Completions,
         "converse" | "converse-stream" => ApiFormat::Bedrock,
-        "invoke" | "invoke-with-response-stream" if path.contains("anthropic.")
-            && request.is_none_or(|request| request.contains("\"messages\"")) =>
+        "invoke" | "invoke-with-response-stream"
+            if path.contains("anthropic.")
+                && request.is_none_or(|request| request.contains("\"messages\"")) =>
         {
             ApiFormat::Anthropic
         }

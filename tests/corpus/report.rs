@@ -57,7 +57,8 @@ impl Report {
         let rows = self.rows.into_inner().unwrap();
         let mut failures = self.failures.into_inner().unwrap();
         failures.sort();
-        let mut text = format!("\n{title}\n{:46} {:>6} {:>6} {:>7}\n", "", "tried", "passed", "refused");
+        let mut text =
+            format!("\n{title}\n{:46} {:>6} {:>6} {:>7}\n", "", "tried", "passed", "refused");
         let mut sum = (0, 0, 0);
         for (pair, row) in &rows {
             let Row { tried, passed, refused } = row;

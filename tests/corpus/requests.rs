@@ -114,7 +114,11 @@ fn through(text: &str, told: &Ask, from: ApiFormat, to: ApiFormat) -> Verdict {
             back.dropped.extend(there.dropped);
             complaints.extend(there_and(told, &back, &[from, to, from], "back: "));
         }
-        Err(error) => complaints.push(format!("the way back: {error}")),
+        Err(error) => match refused(told, from, &error) {
+            Verdict::Failed(why) => complaints.push(format!("the way back: {why}")),
+            verdict if complaints.is_empty() => return verdict,
+            _ => {}
+        },
     }
     Verdict::of(&complaints)
 }
@@ -136,7 +140,8 @@ fn encoded(text: &str, from: ApiFormat, to: ApiFormat, stream: bool) -> Result<E
 /// A refusal names the field, and is for what the target has no place for.
 fn refused(told: &Ask, to: ApiFormat, error: &FormatError) -> Verdict {
     let harmless: BTreeSet<&str> = ["reasoning", "late system", "error result"].into();
-    let special = told.special.iter().any(|word| !harmless.contains(word));
+    let is_empty = told.turns.iter().all(|turn| turn.role == "system");
+    let special = is_empty || told.special.iter().any(|word| !harmless.contains(word));
     if special && error.param.is_some() {
         return Verdict::Refused;
     }

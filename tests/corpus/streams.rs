@@ -102,7 +102,8 @@ fn streams_pass_through_byte_for_byte() {
             } else {
                 is_completed(&expected, &relayed.bytes, format)
             };
-            let complaints = if same { vec![] } else { vec![difference(&expected, &relayed.bytes)] };
+            let complaints =
+                if same { vec![] } else { vec![difference(&expected, &relayed.bytes)] };
             report.note(&pair(format, format), &recording.id, &Verdict::of(&complaints));
         }
     });
@@ -113,7 +114,8 @@ fn streams_pass_through_byte_for_byte() {
 fn is_completed(expected: &[u8], got: &[u8], format: ApiFormat) -> bool {
     let Some(rest) = got.strip_prefix(expected) else { return false };
     let rest = String::from_utf8_lossy(rest).replace('\r', "");
-    let marker = if expected.trim_ascii_end().ends_with(b"[DONE]") { "" } else { "data: [DONE]\n\n" };
+    let marker =
+        if expected.trim_ascii_end().ends_with(b"[DONE]") { "" } else { "data: [DONE]\n\n" };
     let rest = rest.trim_start_matches('\n');
     rest.is_empty() || (format == ApiFormat::OpenAiChat && rest == marker)
 }
@@ -124,7 +126,12 @@ fn difference(expected: &[u8], got: &[u8]) -> String {
         let end = bytes.len().min(at + 80);
         String::from_utf8_lossy(&bytes[at.saturating_sub(40).min(end)..end]).into_owned()
     };
-    format!("bytes differ at {at} of {}: {:?} became {:?}", expected.len(), part(expected), part(got))
+    format!(
+        "bytes differ at {at} of {}: {:?} became {:?}",
+        expected.len(),
+        part(expected),
+        part(got)
+    )
 }
 
 /// The stream with nothing but the words of the label written over.
