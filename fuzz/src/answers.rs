@@ -27,7 +27,12 @@ pub fn run(data: &[u8]) {
     shape(client, &answer.body);
     let response = decode_response(upstream, body).unwrap();
     let again = encode_response(client, &response, &label).unwrap();
-    assert_eq!(unidentified(&again), unidentified(&answer.body));
+    assert!(
+        unidentified(&again) == unidentified(&answer.body),
+        "the same answer is written in two ways:\n{}\n--\n{}",
+        String::from_utf8_lossy(&again),
+        String::from_utf8_lossy(&answer.body)
+    );
     if PROVIDERS.contains(&client) {
         let read = decode_response(client, &answer.body).unwrap_or_else(|error| {
             panic!("refused by its own reader: {error}: {}", String::from_utf8_lossy(&answer.body))

@@ -161,7 +161,12 @@ fn anthropic(events: &[Named], end: End) -> Said {
                 let (index, _) = open.take().expect("no block to stop");
                 assert_eq!(event["index"], index, "{event}");
             }
-            "message_delta" => assert!(open.is_none(), "a block is open at the end"),
+            "message_delta" => {
+                assert!(open.is_none(), "a block is open at the end");
+                if said.text.is_empty() {
+                    said.refusal += word(&event["delta"]["stop_details"]["explanation"]);
+                }
+            }
             _ => {}
         }
     }

@@ -6,6 +6,7 @@
 //! recorded body with any eight bytes before it is a good seed.
 
 pub mod answers;
+pub mod binary;
 pub mod errors;
 pub mod requests;
 pub mod splitters;
@@ -55,8 +56,7 @@ pub const CLIENTS: [ApiFormat; 5] = [
 ];
 
 /// Formats whose client side is not there yet.
-pub const UNWRITTEN: [ApiFormat; 3] =
-    [ApiFormat::OpenAiResponses, ApiFormat::Anthropic, ApiFormat::Gemini];
+pub const UNWRITTEN: [ApiFormat; 2] = [ApiFormat::OpenAiResponses, ApiFormat::Gemini];
 
 /// The decisions and the bytes to be read.
 fn parts(data: &[u8]) -> Option<([u8; DECISIONS], &[u8])> {
@@ -112,14 +112,17 @@ fn cut(body: &[u8], decisions: [u8; DECISIONS]) -> Vec<&[u8]> {
 }
 
 /// The bytes with the random part of identifiers (`call_…`, `msg_…`) made equal: providers that send
-/// none get them from the gateway.
+/// none get them from the gateway. Carried signatures hold such identifiers in base64.
 fn unidentified(sent: &[u8]) -> Vec<u8> {
     const SHORTEST: usize = 16;
+    const CARRIED: &[u8] = b"YXJvdXRlci1z";
     let mut masked = sent.to_vec();
     let mut at = 0;
     while at < masked.len() {
-        let run = masked[at..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
-        if run >= SHORTEST && at > 0 && masked[at - 1] == b'_' {
+        let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/".contains(byte);
+        let run = masked[at..].iter().take_while(|byte| is_base64(byte)).count();
+        let identifies = run >= SHORTEST && at > 0 && masked[at - 1] == b'_';
+        if identifies || masked[at..].starts_with(CARRIED) {
             masked[at..at + run].fill(b'x');
         }
         at += run + 1;

@@ -50,7 +50,7 @@ pub fn run(data: &[u8]) {
 
 /// A format that clients speak as well reads what is written in it.
 fn understood(client: ApiFormat, provider: ApiFormat, body: &[u8]) {
-    if !CLIENTS.contains(&provider) || super::UNWRITTEN.contains(&provider) {
+    if !CLIENTS.contains(&provider) || provider == ApiFormat::OpenAiResponses {
         return;
     }
     if let Err(error) = decode_request(provider, body) {

@@ -1,7 +1,8 @@
 //! The splitters of streams: what they cut out does not depend on where the input was cut, and
 //! nothing is lost.
 
-use super::{cut, parts};
+use super::{binary, cut, parts};
+use arouter::formats::bedrock::event_stream::{self, Frame};
 use arouter::formats::gemini::array::{ArrayFrames, Piece};
 use arouter::sse::{self, Frames};
 use bytes::Bytes;
@@ -97,5 +98,38 @@ fn array_pieces(pieces: &[&[u8]]) -> Cut {
     found
 }
 
-/// Binary frames of Amazon Bedrock.
-pub fn binary(_data: &[u8]) {}
+/// Binary frames of Amazon Bedrock: the input as lines, whose frames are whole but for one byte at
+/// times, or as it is.
+pub fn binary(data: &[u8]) {
+    let Some((decisions, body)) = parts(data) else { return };
+    let mut frames = if decisions[1] % 4 == 0 { body.to_vec() } else { binary::of_lines(body) };
+    let lines = binary::to_lines(&frames);
+    assert!(binary::to_lines(&binary::of_lines(&lines)) == lines, "frames are not read back");
+    if decisions[1] % 4 == 1 && !frames.is_empty() {
+        let at = usize::from(u16::from_le_bytes([decisions[2], decisions[3]])) % frames.len();
+        frames[at] ^= decisions[4];
+    }
+    let whole = binary_frames(&[&frames]);
+    let split = binary_frames(&cut(&frames, decisions));
+    assert_eq!(whole.0, split.0, "the cuts changed the frames");
+    assert_eq!(whole.1, split.1, "the cuts changed the end");
+    let carried: usize = whole.0.iter().map(|frame| frame.payload.len() + 16).sum();
+    assert!(carried <= frames.len(), "more came out than went in");
+}
+
+/// The frames, and the fault or whether the stream ended between two of them.
+fn binary_frames(pieces: &[&[u8]]) -> (Vec<Frame>, Result<bool, String>) {
+    let (mut frames, mut found) = (event_stream::Frames::default(), Vec::new());
+    for piece in pieces {
+        frames.push(Bytes::copy_from_slice(piece));
+        loop {
+            match frames.next() {
+                Ok(Some(frame)) => found.push(frame),
+                Ok(None) => break,
+                Err(fault) => return (found, Err(format!("{fault:?}"))),
+            }
+        }
+    }
+    let between = frames.finish();
+    (found, Ok(between))
+}

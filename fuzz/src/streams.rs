@@ -3,6 +3,7 @@
 //! However the input is cut, the client gets the same bytes; whatever the input is, these are a
 //! stream that a strict client accepts, of bounded size, and they say what the provider said.
 
+use super::binary;
 use super::client_stream::{self, End};
 use super::said::Said;
 use super::{
@@ -20,9 +21,15 @@ pub fn run(data: &[u8]) {
     let (upstream, client) = (pick(PROVIDERS, decisions[0]), pick(CLIENTS, decisions[1]));
     let array = client == ApiFormat::Gemini && decisions[2] & 8 != 0;
     let framing = if array { Framing::JsonArray } else { Framing::Sse };
-    let route = Route { upstream, client, framing, decisions };
-    let whole = route.relay(&[body]);
-    let split = route.relay(&cut(body, decisions));
+    let carrier = Route::carrier(upstream, client, decisions[3]);
+    let route = Route { upstream, client, framing, carrier, decisions };
+    let carried = match (upstream, carrier) {
+        (ApiFormat::Bedrock, _) => binary::of_lines(body),
+        (_, Some(Framing::EventStream)) => binary::of_events(body),
+        _ => body.to_vec(),
+    };
+    let whole = route.relay(&[&carried]);
+    let split = route.relay(&cut(&carried, decisions));
     assert_eq!(whole.end, split.end, "the cuts changed the end");
     assert!(
         unidentified(&whole.sent) == unidentified(&split.sent),
@@ -30,13 +37,13 @@ pub fn run(data: &[u8]) {
         String::from_utf8_lossy(&whole.sent),
         String::from_utf8_lossy(&split.sent)
     );
-    assert_bounded(whole.sent.len(), body.len());
+    assert_bounded(whole.sent.len(), carried.len());
     if upstream == client || super::UNWRITTEN.contains(&client) {
         return;
     }
     let end = if whole.end.is_none() { End::Whole } else { End::Failed };
     let heard = client_stream::read(client, framing, &whole.sent, end);
-    if let (End::Whole, Some(said)) = (end, route.said(body)) {
+    if let (End::Whole, Some(said)) = (end, route.said(&carried)) {
         said.assert_heard(&heard, client != ApiFormat::Completions);
     }
 }
@@ -46,6 +53,8 @@ struct Route {
     upstream: ApiFormat,
     client: ApiFormat,
     framing: Framing,
+    /// The provider's framing where it is not the usual one.
+    carrier: Option<Framing>,
     decisions: [u8; DECISIONS],
 }
 
@@ -56,11 +65,23 @@ struct Relayed {
 }
 
 impl Route {
+    /// Gemini's array for clients of other formats, and Anthropic's models at Bedrock.
+    fn carrier(upstream: ApiFormat, client: ApiFormat, decision: u8) -> Option<Framing> {
+        match (upstream, decision % 3) {
+            (ApiFormat::Gemini, 1) if client != upstream => Some(Framing::JsonArray),
+            (ApiFormat::Anthropic, 1) => Some(Framing::EventStream),
+            _ => None,
+        }
+    }
+
     /// Sends the stream through the gateway as the proxy does.
     fn relay(self, pieces: &[&[u8]]) -> Relayed {
         let label = label(self.decisions[2]);
         let mut translator =
             Translator::new(self.upstream, self.client, self.framing, label).unwrap();
+        if let Some(carrier) = self.carrier {
+            translator = translator.with_upstream_framing(carrier);
+        }
         let mut sent = Vec::new();
         let mut outcome = Ok(());
         for piece in pieces {
@@ -94,6 +115,9 @@ impl Route {
 
     /// What the provider says, read by its decoder alone.
     fn said(self, body: &[u8]) -> Option<Said> {
+        if self.carrier.is_some() || self.upstream == ApiFormat::Bedrock {
+            return None;
+        }
         let mut decoder = stream_decoder(self.upstream).ok()?;
         let (mut said, mut ended) = (Said::default(), false);
         let mut frames = Frames::new();

@@ -262,15 +262,24 @@ pub fn encode_request(
     }
 }
 
-/// Whether a provider of this format takes the bytes of a file only, and not this address of it.
-pub fn needs_bytes(format: ApiFormat, url: &str) -> bool {
+/// What a media part is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MediaKind {
+    /// A picture.
+    Image,
+    /// A document.
+    File,
+    /// A video.
+    Video,
+}
+
+/// Whether the provider takes the bytes of such a part only, and not this address of it.
+pub fn needs_bytes(format: ApiFormat, target: Target<'_>, kind: MediaKind, url: &str) -> bool {
     match format {
         ApiFormat::Bedrock => bedrock::request::needs_bytes(url),
-        ApiFormat::Gemini => !url.starts_with("gs://"),
-        ApiFormat::OpenAiChat
-        | ApiFormat::OpenAiResponses
-        | ApiFormat::Anthropic
-        | ApiFormat::Completions => false,
+        ApiFormat::Gemini => gemini::needs_bytes(url),
+        ApiFormat::OpenAiChat => kind == MediaKind::File && target.dialect.files.needs_bytes(),
+        ApiFormat::OpenAiResponses | ApiFormat::Anthropic | ApiFormat::Completions => false,
     }
 }
 

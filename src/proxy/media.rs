@@ -8,7 +8,7 @@ use crate::chat::message::Media;
 use crate::chat::{Part, Request};
 use crate::config::MediaConfig;
 use crate::error::{GatewayError, Kind};
-use crate::formats::{self, ApiFormat};
+use crate::formats::{self, ApiFormat, MediaKind, Target};
 use crate::upstream::{Http2, Upstream, UpstreamOptions, address_policy};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -45,13 +45,13 @@ impl Fetched {
     pub async fn inline(
         &mut self,
         request: &mut Request<'_>,
-        upstream: ApiFormat,
+        (upstream, target): (ApiFormat, Target<'_>),
         (connector, policy): (&Connector, &MediaConfig),
     ) -> Result<(), GatewayError> {
         let mut wanted: Vec<String> = Vec::new();
-        visit(request, &mut |media| {
+        visit(request, &mut |kind, media| {
             if let Media::Url(url) = media
-                && formats::needs_bytes(upstream, url)
+                && formats::needs_bytes(upstream, target, kind, url)
                 && !self.0.contains_key(url.as_ref())
                 && !wanted.iter().any(|known| known == url.as_ref())
             {
@@ -61,9 +61,9 @@ impl Fetched {
         if !wanted.is_empty() {
             self.fetch_all(wanted, connector, policy).await?;
         }
-        visit(request, &mut |media| {
+        visit(request, &mut |kind, media| {
             let Media::Url(url) = &*media else { return };
-            if !formats::needs_bytes(upstream, url) {
+            if !formats::needs_bytes(upstream, target, kind, url) {
                 return;
             }
             if let Some(file) = self.0.get(url.as_ref()).cloned() {
@@ -98,19 +98,22 @@ impl Fetched {
     }
 }
 
+/// Sees a place of a request where media stand.
+type See<'s> = dyn FnMut(MediaKind, &mut Media<'_>) + 's;
+
 /// Shows every place of a request where media stand.
-fn visit(request: &mut Request<'_>, see: &mut dyn FnMut(&mut Media<'_>)) {
+fn visit(request: &mut Request<'_>, see: &mut See<'_>) {
     for message in &mut request.messages {
         visit_parts(&mut message.parts, see);
     }
 }
 
-fn visit_parts(parts: &mut [Part<'_>], see: &mut dyn FnMut(&mut Media<'_>)) {
+fn visit_parts(parts: &mut [Part<'_>], see: &mut See<'_>) {
     for part in parts {
         match part {
-            Part::Image { source, .. } | Part::File { source, .. } | Part::Video { source } => {
-                see(source);
-            }
+            Part::Image { source, .. } => see(MediaKind::Image, source),
+            Part::File { source, .. } => see(MediaKind::File, source),
+            Part::Video { source } => see(MediaKind::Video, source),
             Part::ToolResult { parts, .. } => visit_parts(parts, see),
             _ => {}
         }

@@ -3,15 +3,17 @@
 
 mod samples;
 
-use crate::targets::{CLIENTS, PROVIDERS};
+use crate::targets::{CLIENTS, PROVIDERS, binary};
 use arouter::formats::ApiFormat;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// Larger recordings take too long for what they add.
 const MAX_SEED_BYTES: usize = 24 * 1_024;
 /// Folders of recordings to begin with, and the format each is in.
-const APIS: [(&str, ApiFormat); 7] = [
+const APIS: [(&str, ApiFormat); 8] = [
     ("-chat", ApiFormat::OpenAiChat),
     ("-responses", ApiFormat::OpenAiResponses),
     ("-messages", ApiFormat::Anthropic),
@@ -19,6 +21,7 @@ const APIS: [(&str, ApiFormat); 7] = [
     ("-completions", ApiFormat::Completions),
     ("-converse", ApiFormat::Bedrock),
     ("-converse-stream", ApiFormat::Bedrock),
+    ("-invoke-with-response-stream", ApiFormat::Bedrock),
 ];
 
 /// A body to start from.
@@ -69,7 +72,8 @@ fn kinds(target: &str) -> &'static [&'static str] {
         "requests" => &["request"],
         "answers" => &["answer"],
         "errors" => &["error"],
-        "streams" | "sse_frames" => &["stream"],
+        "streams" => &["stream", "array", "binary"],
+        "sse_frames" => &["stream"],
         "array_frames" => &["array"],
         _ => &["binary"],
     }
@@ -109,6 +113,11 @@ fn sorted(folder: &Path) -> Vec<PathBuf> {
 fn recorded(file: &Path, target: &str) -> Option<Vec<u8>> {
     let recording: Value = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
     let response = &recording["response"];
+    if let Some(frames) = response["body_b64"].as_str() {
+        let suits = ["streams", "binary_frames"].contains(&target);
+        let lines = || binary::to_lines(&STANDARD.decode(frames).unwrap_or_default());
+        return suits.then(lines).filter(|lines| !lines.is_empty() && small(lines));
+    }
     let failed = response["status"].as_u64() >= Some(400);
     let body = response["body"].as_str().unwrap_or_default();
     let begins = |starts: &[&str]| starts.iter().any(|start| body.starts_with(start));
@@ -119,7 +128,8 @@ fn recorded(file: &Path, target: &str) -> Option<Vec<u8>> {
         }
         "errors" => failed,
         "answers" => !failed && begins(&["{"]),
-        "streams" | "sse_frames" => begins(&["data", "event", ":", "\r\n"]),
+        "streams" => begins(&["data", "event", ":", "\r\n", "["]),
+        "sse_frames" => begins(&["data", "event", ":", "\r\n"]),
         "array_frames" => begins(&["["]),
         _ => false,
     };

@@ -133,7 +133,16 @@ pub(super) const SAMPLES: &[Sample] = &[
         "[{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a ]\\\" \\\\\"}]}}]}\n,\r\n{\"candidates\":[{\"finishReason\":\"STOP\"}]}\n]\n",
     ),
     ("array", Gemini, " [ 1 , \"t,]\" , [[{}],null] ,true] \r\n"),
-    ("binary", Bedrock, ""),
+    (
+        "binary",
+        Bedrock,
+        "messageStart {\"role\":\"assistant\"}\ncontentBlockDelta {\"contentBlockIndex\":0,\"delta\":{\"reasoningContent\":{\"text\":\"hm\"}}}\ncontentBlockDelta {\"contentBlockIndex\":0,\"delta\":{\"reasoningContent\":{\"signature\":\"s\"}}}\ncontentBlockStop {\"contentBlockIndex\":0}\ncontentBlockDelta {\"contentBlockIndex\":1,\"delta\":{\"text\":\"Hi ü\"},\"p\":\"abc\"}\ncontentBlockStop {\"contentBlockIndex\":1}\ncontentBlockStart {\"contentBlockIndex\":2,\"start\":{\"toolUse\":{\"toolUseId\":\"t1\",\"name\":\"f\"}}}\ncontentBlockDelta {\"contentBlockIndex\":2,\"delta\":{\"toolUse\":{\"input\":\"{\\\"a\\\":1}\"}}}\ncontentBlockStop {\"contentBlockIndex\":2}\nmessageStop {\"stopReason\":\"tool_use\"}\nmetadata {\"usage\":{\"inputTokens\":3,\"outputTokens\":4,\"totalTokens\":7},\"metrics\":{\"latencyMs\":5}}\n",
+    ),
+    (
+        "binary",
+        Bedrock,
+        "messageStart {\"role\":\"assistant\"}\ncontentBlockDelta {\"contentBlockIndex\":0,\"delta\":{\"text\":\"Hi\"}}\n!throttlingException {\"message\":\"Too many\"}\n",
+    ),
     (
         "error",
         OpenAiChat,

@@ -5,10 +5,11 @@
 
 use super::thinking::{self, Replay};
 use super::wire::{OutputConfig, Thinking};
-use super::{Dropped, FALLBACK_MAX_TOKENS, schema, tools};
+use super::{Dropped, FALLBACK_MAX_TOKENS, schema};
 use crate::chat::Request;
 use crate::chat::request::Sampling;
 use crate::formats::anthropic::family::{self, Ability, Family};
+use crate::formats::anthropic::input;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -106,7 +107,12 @@ pub(in crate::formats) fn tool_input(schema: Option<&RawValue>) -> (Cow<'_, RawV
 
 /// A call's arguments as an object; `wraps` when the function's schema had to be wrapped.
 pub(in crate::formats) fn arguments(text: &str, wraps: bool) -> Cow<'_, RawValue> {
-    tools::input(text, wraps)
+    input::object(text, wraps)
+}
+
+/// The text given to a free-form tool, as the arguments of the function that stands for it.
+pub(in crate::formats) fn free_text(text: &str) -> Cow<'static, RawValue> {
+    input::free_text(text)
 }
 
 /// The schema with every object closed, as Claude demands of the schema of an answer.
