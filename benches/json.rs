@@ -14,6 +14,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arouter::formats::openai_chat::dialect::OPENAI;
 use arouter::formats::passthrough::{RequestEdit, rewrite_request};
 use arouter::formats::translator::Translator;
 use arouter::formats::{AnswerLabel, ApiFormat, Framing};
@@ -81,8 +82,8 @@ fn requests(name: &str, shape: Shape) -> Result<(), Failure> {
         units: 1,
         ours: &|| {
             let head = Head::scan(&body)?;
-            let edit = RequestEdit { model: payload::MODEL, stream: false };
-            Ok(rewrite_request(ApiFormat::OpenAiChat, &body, &head, edit).len)
+            let edit = RequestEdit { model: payload::MODEL, stream: false, dialect: &OPENAI };
+            Ok(rewrite_request(ApiFormat::OpenAiChat, &body, &head, edit).body.len)
         },
         serde: &|| {
             let mut tree: Value = serde_json::from_slice(&body)?;

@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::problem::{ConfigError, Problem};
+use super::providers::ProviderConfig;
 use super::secret_ref::{SecretRef, locate};
 use super::tree::{Node, Position, Step, Tree, Value, merge};
-use super::{Config, shape, syntax, validate};
+use super::{Config, inherit, shape, syntax, validate};
 
 /// Largest configuration file.
 const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;
@@ -80,6 +81,7 @@ fn finish(
     }
     let mut config: Config = shape::read(tree).map_err(ConfigError::new)?;
     locate_files(&mut config, tree, env);
+    inherit::inherit(&mut config, env);
     let (errors, warnings) = validate::check(&config, tree, env);
     if !errors.is_empty() {
         return Err(ConfigError::new(errors));
@@ -215,8 +217,11 @@ fn locate_files(config: &mut Config, tree: &Tree, env: &dyn Fn(&str) -> Option<S
     };
     for (name, provider) in &mut config.providers {
         let at = |key: &str| vec![Step::from("providers"), name.as_str().into(), key.into()];
-        for (index, key) in provider.keys.iter_mut().enumerate() {
+        for (index, key) in provider.keys.iter_mut().flatten().enumerate() {
             resolve_ref(&mut key.reference, &[at("keys"), vec![index.into()]].concat());
+        }
+        for (key, reference) in provider.account_secrets_mut() {
+            resolve_ref(reference, &at(key));
         }
         if let Some(path) = &mut provider.ca_file {
             resolve(path, &at("ca_file"));
@@ -236,7 +241,9 @@ fn locate_files(config: &mut Config, tree: &Tree, env: &dyn Fn(&str) -> Option<S
 
 /// Files outside the configuration whose change asks for a reload.
 fn secret_files(config: &Config) -> Vec<PathBuf> {
-    let pools = config.providers.values().flat_map(|p| &p.keys).map(|key| &key.reference);
+    let pools = config.providers.values().flat_map(ProviderConfig::pool).map(|key| &key.reference);
+    let accounts = config.providers.values().flat_map(ProviderConfig::account_secrets);
+    let pools = pools.chain(accounts.map(|(_, reference)| reference));
     let keys = config.keys.values().filter_map(|key| key.secret.as_ref());
     let tls = config.server.tls.iter();
     let references = pools.chain(keys).chain(tls.clone().map(|tls| &tls.key));

@@ -20,6 +20,7 @@ mod store;
 mod telemetry;
 
 pub mod generate;
+mod inherit;
 mod load;
 mod problem;
 mod resolved;
@@ -47,8 +48,10 @@ pub use self::load::{Loaded, find, load, load_text};
 pub use self::media::MediaConfig;
 pub use self::models::{DefaultsConfig, EndpointConfig, ModelConfig, PriceTable};
 pub use self::problem::{ConfigError, Problem, nearest_names};
-pub use self::providers::{DataPolicy, Http2, ProviderConfig, ProviderFormat, Timeouts};
-pub use self::resolved::{ResolvedKey, ResolvedSecrets, resolve_secrets};
+pub use self::providers::{
+    DataPolicy, Http2, ProviderConfig, ProviderFormat, ProviderKind, Timeouts,
+};
+pub use self::resolved::{ResolvedAccount, ResolvedKey, ResolvedSecrets, resolve_secrets};
 pub use self::routing::{BreakerConfig, RoutingConfig};
 pub use self::secret_ref::{ProviderKey, SecretError, SecretRef, process_env, resolve};
 pub use self::server::{AdminConfig, FileRef, ServerConfig, StreamUsage, TlsConfig};

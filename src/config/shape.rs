@@ -100,9 +100,11 @@ impl ShapeError {
             (None, _) if self.path.iter().any(|step| *step == Step::from("price")) => {
                 "a decimal string in quotes, such as \"2.50\"".to_owned()
             }
-            (None, "keys" | "secret" | "key") => {
-                "write { env = \"NAME\" } or { file = \"/path\" }".to_owned()
-            }
+            (
+                None,
+                "keys" | "secret" | "key" | "credentials" | "access_key_id" | "secret_access_key"
+                | "session_token",
+            ) => "write { env = \"NAME\" } or { file = \"/path\" }".to_owned(),
             _ => "`arouter config schema` describes every key".to_owned(),
         };
         self.hint = Some(hint);

@@ -5,7 +5,7 @@
 //! an object. Request encoders do all three by fixed rules; whoever relays the answer needs the
 //! list of the request at hand to show the client its own tools again. Usually the list is empty.
 
-use super::{ApiFormat, Target, anthropic, bedrock, gemini};
+use super::{ApiFormat, Target, anthropic, bedrock, gemini, openai_responses};
 use crate::chat::event::Event;
 use crate::chat::tool::{Tool, ToolCall};
 use crate::chat::{Part, Request, Response};
@@ -15,7 +15,7 @@ use std::borrow::Cow;
 /// Schema of a free-form tool where the provider only knows tools that take JSON.
 pub const INPUT_SCHEMA: &str =
     r#"{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}"#;
-/// Longest argument text that is held back to be unwrapped; more passes as it came.
+/// Most argument text of one answer that is held back to be unwrapped; more passes as it came.
 const MAX_HELD_BYTES: usize = 8 * 1024 * 1024;
 /// Most calls of one answer that are unwrapped at a time.
 const MAX_OPEN_CALLS: usize = 256;
@@ -81,9 +81,8 @@ fn changed(upstream: ApiFormat, tool: &Tool<'_>, target: Target<'_>) -> Option<C
         ApiFormat::Anthropic => anthropic::names::tool_name(&tool.name),
         ApiFormat::Gemini => gemini::names::sent_name(&tool.name),
         ApiFormat::Bedrock => bedrock::names::tool_name(&tool.name),
-        ApiFormat::OpenAiChat | ApiFormat::OpenAiResponses | ApiFormat::Completions => {
-            Cow::Borrowed(tool.name.as_ref())
-        }
+        ApiFormat::OpenAiResponses => openai_responses::tool_name(&tool.name),
+        ApiFormat::OpenAiChat | ApiFormat::Completions => Cow::Borrowed(tool.name.as_ref()),
     };
     let arguments = arguments(upstream, tool, target);
     if arguments == Arguments::Plain && matches!(sent, Cow::Borrowed(_)) {
@@ -167,8 +166,9 @@ impl ToolRestorer {
                 }
             }
             Event::ToolCallArguments { choice, call, json } => {
+                let all: usize = self.held.iter().map(|held| held.json.len()).sum();
                 match self.position(*choice, *call).and_then(|at| self.held.get_mut(at)) {
-                    Some(held) if held.json.len() + json.len() <= MAX_HELD_BYTES => {
+                    Some(held) if all + json.len() <= MAX_HELD_BYTES => {
                         held.json.push_str(json);
                     }
                     Some(_) => self.release(*choice, *call, sink, Some(event)),

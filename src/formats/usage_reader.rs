@@ -3,7 +3,7 @@
 //! For answers that are relayed untouched: the raw provider proxy gives every event, or the whole
 //! body, and takes the counts at the end.
 
-use super::{ApiFormat, anthropic, bedrock, gemini, openai_chat};
+use super::{ApiFormat, anthropic, bedrock, gemini, openai_chat, openai_responses};
 use crate::chat::Usage;
 use crate::json::{find, find_path};
 
@@ -39,8 +39,11 @@ impl UsageReader {
         };
         let Some(counts) = at.and_then(|range| json.get(range)) else { return };
         match self.format {
-            ApiFormat::OpenAiChat | ApiFormat::OpenAiResponses | ApiFormat::Completions => {
+            ApiFormat::OpenAiChat | ApiFormat::Completions => {
                 self.usage.merge(&openai_chat::usage_of(counts));
+            }
+            ApiFormat::OpenAiResponses => {
+                self.usage.merge(&openai_responses::usage_of(counts));
             }
             ApiFormat::Bedrock => self.usage.merge(&bedrock::usage::usage(counts)),
             ApiFormat::Gemini => self.usage.merge(&gemini::usage::usage(counts)),
@@ -78,6 +81,19 @@ mod tests {
                     r#"{"usage":{"output_tokens":9}}"#,
                 ],
                 (7, 9),
+            ),
+            (
+                ApiFormat::OpenAiResponses,
+                &[
+                    r#"{"type":"response.created","response":{"usage":null}}"#,
+                    r#"{"type":"response.completed","response":{"usage":{"input_tokens":8,"output_tokens":2}}}"#,
+                ],
+                (8, 2),
+            ),
+            (
+                ApiFormat::OpenAiResponses,
+                &[r#"{"usage":{"input_tokens":8,"output_tokens":2}}"#],
+                (8, 2),
             ),
             (
                 ApiFormat::Gemini,

@@ -8,6 +8,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response, StatusCode};
 
 use super::body::{MockBody, plain};
+use super::cloud;
 use super::echo;
 use super::handle::State;
 use super::received::Received;
@@ -31,6 +32,12 @@ pub(super) fn answer(state: &State, page: Own, received: &Received) -> Response<
             None => text(StatusCode::NOT_FOUND, "no request yet\n"),
         },
         Own::SetScript => set_script(state, received),
+        Own::Token => {
+            let (status, body) = cloud::token(received);
+            let mut response = json(body.to_string().into_bytes());
+            *response.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
+            response
+        }
     }
 }
 

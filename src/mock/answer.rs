@@ -184,6 +184,7 @@ fn tool_call(format: Format, plan: &ToolPlan) -> ToolCall {
         Format::OpenAi | Format::Responses => random_id("call_", 24),
         Format::Anthropic => random_id("toolu_01", 22),
         Format::Google => random_id("", 8),
+        Format::Bedrock => random_id("tooluse_", 22),
     });
     ToolCall { id, name: plan.name.clone(), input, arguments }
 }
@@ -193,7 +194,7 @@ fn response_id(format: Format) -> String {
         Format::OpenAi => random_id("chatcmpl-", 29),
         Format::Responses => random_id("resp_", 48),
         Format::Anthropic => random_id("msg_01", 22),
-        Format::Google => random_id("", 22),
+        Format::Google | Format::Bedrock => random_id("", 22),
     }
 }
 

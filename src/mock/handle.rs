@@ -25,9 +25,12 @@ use super::prompt::{Prompt, Refusal};
 use super::provider_error::Wording;
 use super::received::Received;
 use super::reply_writer::ReplyWriter;
-use super::route::{GoogleStream, Route};
+use super::route::{PathStream, Route};
 use super::script::{self, Reply, Script};
-use super::{Format, admin, anthropic, embeddings, google, openai, responses, ws_echo};
+use super::stream_plan::Framing;
+use super::{
+    Format, admin, anthropic, bedrock, cloud, embeddings, google, openai, responses, ws_echo,
+};
 
 const BODY_BYTES_MAX: usize = 128 << 20;
 
@@ -109,9 +112,19 @@ async fn respond(
     let mut writer = ReplyWriter { received, format, cell, entry, reply: Reply::default() };
     if let Some(format) = format
         && !state.demo
-        && received.credential(format).is_none()
+        && received.credential(asks_as(received, format)).is_none()
     {
         return writer.error("auth", Wording { message: Some(no_key(format)), ..<_>::default() });
+    }
+    if !state.demo
+        && let Some(refused) = cloud::refusal(received)
+    {
+        writer.format = Some(refused.format);
+        let wording = Wording { message: Some(refused.message), ..<_>::default() };
+        return writer.error(refused.error, wording);
+    }
+    if cloud::is_bedrock(received.uri.path()) {
+        writer.format = Some(Format::Bedrock);
     }
     let asked = match read(received, route) {
         Ok(asked) => asked,
@@ -156,8 +169,13 @@ fn answer(mut writer: ReplyWriter<'_>, route: &Route, asked: &Asked) -> Response
     match route {
         Route::Generate { format, stream, .. } => {
             let alt_sse = writer.received.query("alt") == Some("sse");
-            let array = *stream == Some(GoogleStream::Yes) && !alt_sse;
-            writer.generate(*format, &asked.prompt, array)
+            let by_path = *stream == Some(PathStream::Yes);
+            let framing = match *format {
+                Format::Google if by_path && !alt_sse => Some(Framing::JsonArray),
+                _ if cloud::is_bedrock(writer.received.uri.path()) => Some(Framing::Binary),
+                _ => None,
+            };
+            writer.generate(*format, &asked.prompt, framing)
         }
         Route::CountTokens { format, .. } => writer.json(count(*format, &asked.prompt)),
         Route::Embed { format, batch, .. } => embed(writer, *format, *batch, asked),
@@ -198,11 +216,31 @@ fn read(received: &Received, route: &Route) -> Result<Asked, Refusal> {
     let (Some(format), false) = (route.format(), matches!(route, Route::Models(_))) else {
         return Ok(Asked { prompt: Prompt::default(), body: Value::Null });
     };
-    if format == Format::Anthropic && received.header("anthropic-version").is_none() {
+    let path = received.uri.path();
+    let in_cloud = cloud::is_bedrock(path) || path.contains("/publishers/");
+    if format == Format::Anthropic && !in_cloud && received.header("anthropic-version").is_none() {
         return Err(Refusal::new("anthropic-version: header is required"));
     }
     let body = parse(&received.body)?;
     let prompt = match route {
+        Route::Generate { format: Format::Anthropic, model: Some(model), stream } => {
+            let body = cloud::as_at_home(body.clone(), model, path)?;
+            let mut prompt = anthropic::read(&body, anthropic::Purpose::Generate)?;
+            prompt.stream |= *stream == Some(PathStream::Yes);
+            prompt
+        }
+        Route::Generate { format: Format::Bedrock, model, stream } => {
+            let mut prompt = bedrock::read(&body, model.as_deref().unwrap_or_default())?;
+            prompt.stream = *stream == Some(PathStream::Yes);
+            prompt
+        }
+        Route::CountTokens { format: Format::Anthropic, .. } if in_cloud => {
+            let model = body.get("model").and_then(Value::as_str).unwrap_or_default().to_owned();
+            let mut rest = body.clone();
+            rest.as_object_mut().and_then(|members| members.remove("model"));
+            let rest = cloud::as_at_home(rest, &model, path)?;
+            anthropic::read(&rest, anthropic::Purpose::Count)?
+        }
         Route::Generate { format: Format::OpenAi, .. } => openai::read(&body)?,
         Route::Generate { format: Format::Responses, .. } => responses::read(&body)?,
         Route::Generate { format: Format::Anthropic, .. } => {
@@ -210,7 +248,7 @@ fn read(received: &Received, route: &Route) -> Result<Asked, Refusal> {
         }
         Route::Generate { model, stream, .. } => {
             let mut prompt = google::read(&body, model.as_deref().unwrap_or_default())?;
-            prompt.stream = *stream == Some(GoogleStream::Yes);
+            prompt.stream = *stream == Some(PathStream::Yes);
             prompt
         }
         Route::CountTokens { format: Format::Google, model } => {
@@ -241,6 +279,11 @@ fn parse(body: &Bytes) -> Result<Value, Refusal> {
     }
 }
 
+/// Whose credential is wanted: a cloud's own, whatever the model's format.
+fn asks_as(received: &Received, format: Format) -> Format {
+    if cloud::is_bedrock(received.uri.path()) { Format::Bedrock } else { format }
+}
+
 fn no_key(format: Format) -> &'static str {
     match format {
         Format::OpenAi | Format::Responses => {
@@ -248,6 +291,7 @@ fn no_key(format: Format) -> &'static str {
              header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY)."
         }
         Format::Anthropic => "x-api-key header is required",
+        Format::Bedrock => "Missing Authentication Token",
         Format::Google => {
             "Method doesn't allow unregistered callers (callers without established identity). \
              Please use API Key or other form of API consumer identity to call this API."

@@ -15,6 +15,7 @@
 mod server;
 
 mod admin;
+mod cloud;
 mod echo;
 mod handle;
 mod received;
@@ -29,6 +30,7 @@ mod tool_arguments;
 
 mod answer;
 mod anthropic;
+mod bedrock;
 mod embeddings;
 mod google;
 mod model_list;
@@ -58,6 +60,8 @@ pub(in crate::mock) enum Format {
     Anthropic,
     /// Google generateContent.
     Google,
+    /// Amazon Bedrock's Converse.
+    Bedrock,
 }
 
 impl Format {
@@ -68,6 +72,7 @@ impl Format {
             Self::Responses => "responses",
             Self::Anthropic => "anthropic",
             Self::Google => "google",
+            Self::Bedrock => "bedrock",
         }
     }
 }

@@ -19,7 +19,7 @@ pub(super) fn list(format: Format) -> Value {
             "data": each(|id| json!({"type": "model", "id": id, "display_name": id,
                 "created_at": "2025-01-01T00:00:00Z"})),
             "has_more": false, "first_id": MODELS.first(), "last_id": MODELS.last()}),
-        Format::Google => json!({"models": each(|id| json!({
+        Format::Google | Format::Bedrock => json!({"models": each(|id| json!({
             "name": format!("models/{id}"), "version": "001", "displayName": id,
             "description": "A model of the mock provider.",
             "inputTokenLimit": 1_048_576, "outputTokenLimit": 65_536,

@@ -192,7 +192,7 @@ impl Kind {
     fn word(&self, format: Format, wording: Wording<'_>) -> ProviderError {
         let [openai, anthropic, google] = self.status;
         let usual = match format {
-            Format::OpenAi | Format::Responses => openai,
+            Format::OpenAi | Format::Responses | Format::Bedrock => openai,
             Format::Anthropic => anthropic,
             Format::Google => google,
         };
@@ -205,6 +205,7 @@ impl Kind {
             Format::Anthropic => json!({"type": "error",
                 "error": {"type": self.anthropic_type, "message": message},
                 "request_id": "req_011CMockMockMockMockMock"}),
+            Format::Bedrock => json!({"message": message}),
             Format::Google => {
                 let mut error = json!({"code": status, "message": message,
                     "status": self.google_status});
@@ -224,6 +225,7 @@ impl Kind {
             return self.message;
         }
         match format {
+            Format::Bedrock => "Input is too long for requested model.",
             Format::OpenAi | Format::Responses => {
                 "This model's maximum context length is 8192 tokens. However, your messages \
                  resulted in 9000 tokens. Please reduce the length of the messages."

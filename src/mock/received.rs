@@ -37,6 +37,7 @@ impl Received {
     /// The credential, in the places where the given provider looks for it.
     pub(super) fn credential(&self, format: Format) -> Option<&str> {
         let found = match format {
+            Format::Bedrock => self.bearer().or_else(|| self.access_key_id()),
             Format::OpenAi | Format::Responses => self.bearer().or_else(|| self.header("api-key")),
             Format::Anthropic => self.header("x-api-key").or_else(|| self.bearer()),
             Format::Google => self
@@ -49,7 +50,7 @@ impl Received {
 
     /// The credential, wherever it is.
     pub(super) fn any_credential(&self) -> Option<&str> {
-        [Format::OpenAi, Format::Anthropic, Format::Google]
+        [Format::OpenAi, Format::Anthropic, Format::Google, Format::Bedrock]
             .into_iter()
             .find_map(|format| self.credential(format))
     }
@@ -61,7 +62,13 @@ impl Received {
         key.get(start..).unwrap_or_default().to_owned()
     }
 
-    fn bearer(&self) -> Option<&str> {
+    fn access_key_id(&self) -> Option<&str> {
+        let (_, rest) = self.header("authorization")?.split_once("Credential=")?;
+        rest.split('/').next()
+    }
+
+    /// The bearer token.
+    pub(super) fn bearer(&self) -> Option<&str> {
         let value = self.header("authorization")?;
         let (scheme, token) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())

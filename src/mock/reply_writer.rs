@@ -21,7 +21,7 @@ use super::provider_error::{ProviderError, Wording};
 use super::received::Received;
 use super::script::{Reply, Truncate};
 use super::stream_plan::{Ending, Framing, Item, Kind, Piece, Plan, assemble};
-use super::{Format, anthropic, google, openai, responses};
+use super::{Format, anthropic, bedrock, google, openai, responses};
 
 const HTML: &str = "text/html; charset=utf-8";
 
@@ -135,23 +135,25 @@ impl ReplyWriter<'_> {
         tokens
     }
 
-    /// A generated answer, whole or as a stream; `array` is Google's stream without `alt=sse`.
+    /// A generated answer, whole or as a stream; `framing` is that of the stream where it is not
+    /// the usual one.
     pub(super) fn generate(
         mut self,
         format: Format,
         prompt: &Prompt,
-        array: bool,
+        framing: Option<Framing>,
     ) -> Response<MockBody> {
         let answer = Answer::new(format, &self.reply, prompt, self.received.at_ms);
         self.entry.planned(&answer.id, answer.tokens);
         if prompt.stream {
-            return self.stream(format, &answer, prompt, array);
+            return self.stream(format, &answer, prompt, framing);
         }
         let body = match format {
             Format::OpenAi => openai::whole(&answer),
             Format::Responses => responses::whole(&answer),
             Format::Anthropic => anthropic::whole(&answer),
             Format::Google => google::whole(&answer),
+            Format::Bedrock => bedrock::whole(&answer),
         };
         self.json(body)
     }
@@ -161,32 +163,38 @@ impl ReplyWriter<'_> {
         format: Format,
         answer: &Answer,
         prompt: &Prompt,
-        array: bool,
+        framing: Option<Framing>,
     ) -> Response<MockBody> {
-        let items = match format {
+        let mut items = match format {
             Format::OpenAi => openai::stream(answer, prompt.include_usage),
             Format::Responses => responses::stream(answer),
             Format::Anthropic => anthropic::stream(answer),
             Format::Google => google::stream(answer),
+            Format::Bedrock => bedrock::stream(answer),
         };
+        if format != Format::Bedrock && framing == Some(Framing::Binary) {
+            items = items.iter().map(bedrock::wrapped).collect();
+        }
         let fault = &self.reply.fault;
-        let framing = match (array, fault.crlf.unwrap_or(format == Format::Google)) {
-            (true, _) => Framing::JsonArray,
-            (false, true) => Framing::SseCrlf,
-            (false, false) => Framing::Sse,
+        let usual = match fault.crlf.unwrap_or(format == Format::Google) {
+            true => Framing::SseCrlf,
+            false => Framing::Sse,
         };
+        let framing = framing.unwrap_or(usual);
         let error = fault.error_after.map(|_| {
             let body = self.provider_error().body;
             let (event, body) = match format {
+                _ if framing == Framing::Binary => (Some("serviceUnavailableException"), body),
                 Format::Responses => (Some("error"), responses::error_event(&body)),
                 Format::Anthropic => (Some("error"), body),
-                Format::OpenAi | Format::Google => (None, body),
+                Format::OpenAi | Format::Google | Format::Bedrock => (None, body),
             };
             Item { kind: Kind::Done, event, data: body.to_string() }
         });
         let plan = assemble(items, framing, fault, error);
         let content_type = match (framing, format) {
             (Framing::JsonArray, _) => "application/json; charset=UTF-8",
+            (Framing::Binary, _) => "application/vnd.amazon.eventstream",
             (_, Format::Google) => "text/event-stream",
             _ => "text/event-stream; charset=utf-8",
         };

@@ -12,8 +12,8 @@ use super::Format;
 /// What a request is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Route {
-    /// Generate an answer; the model name is in the path for Google only.
-    Generate { format: Format, model: Option<String>, stream: Option<GoogleStream> },
+    /// Generate an answer; the model name is in the path for Google and in clouds.
+    Generate { format: Format, model: Option<String>, stream: Option<PathStream> },
     /// Count the tokens of a prompt.
     CountTokens { format: Format, model: Option<String> },
     /// Embed texts.
@@ -28,12 +28,12 @@ pub(super) enum Route {
     Echo,
 }
 
-/// Whether and how Google streams: the path says so.
+/// Whether the answer is streamed, where the path says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum GoogleStream {
-    /// `generateContent`: no stream.
+pub(super) enum PathStream {
+    /// No.
     No,
-    /// `streamGenerateContent`: SSE with `alt=sse`, else one JSON array.
+    /// At Google as events with `alt=sse`, else as one JSON array; at Bedrock in binary frames.
     Yes,
 }
 
@@ -45,6 +45,7 @@ pub(super) enum Own {
     ClearJournal,
     Last,
     SetScript,
+    Token,
 }
 
 impl Route {
@@ -86,6 +87,7 @@ fn own(method: &Method, path: &str) -> Option<Own> {
         ("DELETE", "/__journal") => Some(Own::ClearJournal),
         ("GET", "/__last") => Some(Own::Last),
         ("PUT", "/__script") => Some(Own::SetScript),
+        ("POST", "/token") => Some(Own::Token),
         _ => None,
     }
 }
@@ -103,8 +105,22 @@ fn post(path: &str) -> Route {
     } else if path.ends_with("/messages/count_tokens") {
         Route::CountTokens { format: Format::Anthropic, model: None }
     } else {
-        google(path).unwrap_or(Route::Echo)
+        google(path).or_else(|| bedrock(path)).unwrap_or(Route::Echo)
     }
+}
+
+fn bedrock(path: &str) -> Option<Route> {
+    let (_, rest) = path.rsplit_once("/model/")?;
+    let (model, action) = rest.split_once('/')?;
+    let model = Some(model.replace("%3A", ":"));
+    let (format, stream) = match action {
+        "converse" => (Format::Bedrock, PathStream::No),
+        "converse-stream" => (Format::Bedrock, PathStream::Yes),
+        "invoke" => (Format::Anthropic, PathStream::No),
+        "invoke-with-response-stream" => (Format::Anthropic, PathStream::Yes),
+        _ => return None,
+    };
+    Some(Route::Generate { format, model, stream: Some(stream) })
 }
 
 fn google(path: &str) -> Option<Route> {
@@ -112,10 +128,14 @@ fn google(path: &str) -> Option<Route> {
     let (model, verb) = rest.rsplit_once(':')?;
     let (format, model) = (Format::Google, Some(model.to_owned()));
     let route = match verb {
-        "generateContent" => Route::Generate { format, model, stream: Some(GoogleStream::No) },
-        "streamGenerateContent" => {
-            Route::Generate { format, model, stream: Some(GoogleStream::Yes) }
+        "rawPredict" if rest.starts_with("count-tokens:") => {
+            Route::CountTokens { format: Format::Anthropic, model: None }
         }
+        "rawPredict" | "streamRawPredict" => {
+            Route::Generate { format: Format::Anthropic, model, stream: None }
+        }
+        "generateContent" => Route::Generate { format, model, stream: Some(PathStream::No) },
+        "streamGenerateContent" => Route::Generate { format, model, stream: Some(PathStream::Yes) },
         "countTokens" => Route::CountTokens { format, model },
         "embedContent" => Route::Embed { format, model, batch: false },
         "batchEmbedContents" => Route::Embed { format, model, batch: true },

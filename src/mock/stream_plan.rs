@@ -7,6 +7,7 @@
 
 use bytes::Bytes;
 
+use super::bedrock;
 use super::script::{After, Fault};
 
 /// What an event is to the faults.
@@ -49,6 +50,8 @@ pub(super) enum Framing {
     SseCrlf,
     /// One JSON array, an element per event.
     JsonArray,
+    /// Binary frames with checksums.
+    Binary,
 }
 
 /// How a stream ends once its pieces are sent.
@@ -162,6 +165,7 @@ fn frame(item: &Item, framing: Framing, first: bool) -> Bytes {
     let newline = match framing {
         Framing::Sse => "\n",
         Framing::SseCrlf => "\r\n",
+        Framing::Binary => return bedrock::frame(item),
         Framing::JsonArray => {
             let before = if first { "[" } else { "\n,\r\n" };
             return Bytes::from([before, &item.data].concat());

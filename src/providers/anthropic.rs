@@ -10,14 +10,14 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 pub struct Anthropic;
 
 const VERSION: HeaderName = HeaderName::from_static("anthropic-version");
-const BETA: HeaderName = HeaderName::from_static("anthropic-beta");
+pub(super) const BETA: HeaderName = HeaderName::from_static("anthropic-beta");
 /// Another name under which clients of gateways send beta flags.
 const BETA_ALIAS: &str = "x-anthropic-beta";
 /// The version every current client sends, for callers of other formats.
 const DEFAULT_VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
 
 impl Vendor for Anthropic {
-    fn format(&self) -> ApiFormat {
+    fn format(&self, _model: &str) -> ApiFormat {
         ApiFormat::Anthropic
     }
 
@@ -33,11 +33,15 @@ impl Vendor for Anthropic {
         Some((HeaderName::from_static("x-api-key"), secret_value(secret.expose())?))
     }
 
-    fn headers(&self, client: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
+    fn headers(&self, client: &HeaderMap, _model: &str) -> Vec<(HeaderName, HeaderValue)> {
         let version = client.get(VERSION).cloned().unwrap_or(DEFAULT_VERSION);
         let mut headers = vec![(VERSION, version)];
-        let betas = client.get_all(BETA).iter().chain(client.get_all(BETA_ALIAS));
-        headers.extend(betas.map(|value| (BETA, value.clone())));
+        headers.extend(betas(client).map(|value| (BETA, value.clone())));
         headers
     }
+}
+
+/// The beta flags a caller asks for, each a list with commas.
+pub(super) fn betas(client: &HeaderMap) -> impl Iterator<Item = &HeaderValue> {
+    client.get_all(BETA).iter().chain(client.get_all(BETA_ALIAS))
 }

@@ -1,53 +1,37 @@
 //! Google's Gemini API: the model is in the path, the key in `x-goog-api-key`.
 
-use super::{UpstreamCall, Vendor, secret_value};
+use super::{UpstreamCall, Vendor, path_segment, secret_value};
 use crate::formats::ApiFormat;
 use crate::secret::Secret;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 
 /// Speaks `POST {base}/v1beta/models/{model}:generateContent`.
 #[derive(Debug, Clone, Copy)]
 pub struct Google;
 
+/// What is asked of a model, as the end of its path.
+pub(super) fn method(call: UpstreamCall) -> &'static str {
+    match call {
+        UpstreamCall::Chat => "generateContent",
+        UpstreamCall::ChatStream => "streamGenerateContent?alt=sse",
+        UpstreamCall::ChatArray => "streamGenerateContent",
+        UpstreamCall::Embeddings => "batchEmbedContents",
+        UpstreamCall::CountTokens => "countTokens",
+    }
+}
+
 impl Vendor for Google {
-    fn format(&self) -> ApiFormat {
+    fn format(&self, _model: &str) -> ApiFormat {
         ApiFormat::Gemini
     }
 
     fn path(&self, call: UpstreamCall, model: &str) -> Option<String> {
-        let (action, query) = match call {
-            UpstreamCall::Chat => ("generateContent", ""),
-            UpstreamCall::ChatStream => ("streamGenerateContent", "?alt=sse"),
-            UpstreamCall::ChatArray => ("streamGenerateContent", ""),
-            UpstreamCall::Embeddings => ("batchEmbedContents", ""),
-            UpstreamCall::CountTokens => ("countTokens", ""),
-        };
-        Some(format!("/v1beta/models/{}:{action}{query}", path_segment(model)))
+        Some(format!("/v1beta/models/{}:{}", path_segment(model), method(call)))
     }
 
     fn credential(&self, secret: &Secret) -> Option<(HeaderName, HeaderValue)> {
         Some((HeaderName::from_static("x-goog-api-key"), secret_value(secret.expose())?))
     }
-
-    fn headers(&self, _client: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
-        Vec::new()
-    }
-}
-
-/// A model name as part of a path: whatever could end the segment or start a query is escaped, so
-/// that a name never reaches another endpoint of the provider.
-fn path_segment(model: &str) -> String {
-    use std::fmt::Write;
-    let mut segment = String::with_capacity(model.len());
-    for byte in model.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~' | b'@') {
-            segment.push(char::from(byte));
-        } else {
-            // Writing to a String cannot fail.
-            write!(segment, "%{byte:02X}").unwrap_or_default();
-        }
-    }
-    segment
 }
 
 #[cfg(test)]

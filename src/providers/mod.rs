@@ -2,7 +2,8 @@
 //! its errors mean.
 //!
 //! A provider entry of the configuration names a wire format; the vendor of that format knows the
-//! rest. A vendor with its own paths or signing is one file here and one line in [`vendor`].
+//! rest. A vendor with its own paths or signing is one file here ([`azure`], [`bedrock`],
+//! [`vertex`]), made by `server::build` from what the entry says.
 
 pub mod anthropic;
 pub mod google;
@@ -10,12 +11,25 @@ pub mod known;
 pub mod openai_compatible;
 pub mod provider;
 
+pub mod azure;
+pub mod bedrock;
+pub mod vertex;
+
+pub mod body_edit;
+pub mod google_account;
+pub mod google_token;
+pub mod sigv4;
+
+pub use body_edit::BodyEdit;
 pub use provider::{KeyPool, Provider, ProviderKey, Timeouts};
 
 use crate::error::{Blame, GatewayError, Kind, Retry};
-use crate::formats::{ApiFormat, UpstreamFailure};
+use crate::formats::{ApiFormat, Framing, UpstreamFailure};
 use crate::secret::Secret;
+use google_token::TokenSource;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use sigv4::Signer;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What is asked of a provider.
@@ -33,31 +47,80 @@ pub enum UpstreamCall {
     CountTokens,
 }
 
-/// Everything that differs between vendors and is not in the body.
-pub trait Vendor: Sync {
-    /// Wire format of its chat endpoint.
-    fn format(&self) -> ApiFormat;
+/// Everything that differs between vendors.
+pub trait Vendor: Send + Sync {
+    /// Wire format in which it serves a model; for an empty name the one that is its own.
+    fn format(&self, model: &str) -> ApiFormat;
 
     /// Path and query of a call below the provider's base path; `None` if it has no such call.
     fn path(&self, call: UpstreamCall, model: &str) -> Option<String>;
 
-    /// The header that carries the provider's key.
+    /// The header that carries one of the provider's keys.
     fn credential(&self, secret: &Secret) -> Option<(HeaderName, HeaderValue)>;
 
+    /// How requests are authorised.
+    fn authorization(&self) -> Authorization<'_> {
+        Authorization::Key
+    }
+
     /// Headers every request needs; `client` are the caller's, from which some are passed on.
-    fn headers(&self, client: &HeaderMap) -> Vec<(HeaderName, HeaderValue)>;
+    fn headers(&self, _client: &HeaderMap, _model: &str) -> Vec<(HeaderName, HeaderValue)> {
+        Vec::new()
+    }
+
+    /// What the body says differently from the format's own.
+    fn body_edit(&self, _call: UpstreamCall, _model: &str, _client: &HeaderMap) -> BodyEdit {
+        BodyEdit::default()
+    }
+
+    /// How the events of a streamed answer are told apart.
+    fn stream_framing(&self) -> Framing {
+        Framing::Sse
+    }
 }
 
-/// The vendor that speaks a format.
-pub fn vendor(format: ApiFormat) -> &'static dyn Vendor {
+/// How requests are authorised.
+#[derive(Debug, Clone, Copy)]
+pub enum Authorization<'a> {
+    /// By one of the provider's keys, if it has any.
+    Key,
+    /// By a token that is fetched and renewed.
+    Token(&'a TokenSource),
+    /// By a signature over the whole request.
+    Signature(&'a Signer),
+}
+
+/// The vendor that speaks a format at its own address.
+pub fn vendor(format: ApiFormat) -> Arc<dyn Vendor> {
     match format {
         ApiFormat::OpenAiChat | ApiFormat::Completions | ApiFormat::Bedrock => {
-            &openai_compatible::OpenAiCompatible
+            Arc::new(openai_compatible::OpenAiCompatible)
         }
-        ApiFormat::OpenAiResponses => &openai_compatible::OpenAiResponses,
-        ApiFormat::Anthropic => &anthropic::Anthropic,
-        ApiFormat::Gemini => &google::Google,
+        ApiFormat::OpenAiResponses => Arc::new(openai_compatible::OpenAiResponses),
+        ApiFormat::Anthropic => Arc::new(anthropic::Anthropic),
+        ApiFormat::Gemini => Arc::new(google::Google),
     }
+}
+
+/// A model name as part of a path: whatever could end the segment or start a query is escaped, so
+/// that a name never reaches another endpoint of the provider.
+fn path_segment(model: &str) -> String {
+    use std::fmt::Write;
+    let mut segment = String::with_capacity(model.len());
+    for byte in model.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~' | b'@') {
+            segment.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            write!(segment, "%{byte:02X}").unwrap_or_default();
+        }
+    }
+    segment
+}
+
+/// A secret as the value of `Authorization`.
+fn bearer(secret: &str) -> Option<HeaderValue> {
+    secret_value(&format!("Bearer {secret}"))
 }
 
 /// A key as a header value that is never printed.

@@ -1,17 +1,17 @@
 //! Every provider that speaks OpenAI's chat format; they differ by configuration only.
 
-use super::{UpstreamCall, Vendor, secret_value};
+use super::{UpstreamCall, Vendor, bearer};
 use crate::formats::ApiFormat;
 use crate::secret::Secret;
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 
 /// Speaks `POST {base}/chat/completions` with a bearer token.
 #[derive(Debug, Clone, Copy)]
 pub struct OpenAiCompatible;
 
 impl Vendor for OpenAiCompatible {
-    fn format(&self) -> ApiFormat {
+    fn format(&self, _model: &str) -> ApiFormat {
         ApiFormat::OpenAiChat
     }
 
@@ -24,11 +24,7 @@ impl Vendor for OpenAiCompatible {
     }
 
     fn credential(&self, secret: &Secret) -> Option<(HeaderName, HeaderValue)> {
-        Some((AUTHORIZATION, secret_value(&format!("Bearer {}", secret.expose()))?))
-    }
-
-    fn headers(&self, _client: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
-        Vec::new()
+        Some((AUTHORIZATION, bearer(secret.expose())?))
     }
 }
 
@@ -37,7 +33,7 @@ impl Vendor for OpenAiCompatible {
 pub struct OpenAiResponses;
 
 impl Vendor for OpenAiResponses {
-    fn format(&self) -> ApiFormat {
+    fn format(&self, _model: &str) -> ApiFormat {
         ApiFormat::OpenAiResponses
     }
 
@@ -50,9 +46,5 @@ impl Vendor for OpenAiResponses {
 
     fn credential(&self, secret: &Secret) -> Option<(HeaderName, HeaderValue)> {
         OpenAiCompatible.credential(secret)
-    }
-
-    fn headers(&self, client: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
-        OpenAiCompatible.headers(client)
     }
 }

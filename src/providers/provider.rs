@@ -3,8 +3,10 @@
 //! Built once per configuration and shared by all requests of that generation. Its keys are
 //! header values marked sensitive; they leave this type only in a request to this provider.
 
-use super::Vendor;
+use super::{Authorization, Vendor};
 use crate::error::GatewayError;
+use crate::formats::ApiFormat;
+use crate::formats::openai_chat::dialect::Dialect;
 use crate::upstream::Upstream;
 use http::{HeaderName, HeaderValue};
 use std::borrow::Cow;
@@ -21,7 +23,9 @@ pub struct Provider {
     /// Other names a model prefix may use.
     pub aliases: Vec<String>,
     /// How to talk to it.
-    pub vendor: &'static dyn Vendor,
+    pub vendor: Arc<dyn Vendor>,
+    /// How it differs from OpenAI, where it speaks OpenAI's format.
+    pub dialect: &'static Dialect,
     /// Where it listens.
     pub upstream: Upstream,
     /// `Host` of its requests.
@@ -45,6 +49,51 @@ impl std::fmt::Debug for Provider {
 }
 
 impl Provider {
+    /// Wire format in which it serves a model.
+    pub fn format(&self, model: &str) -> ApiFormat {
+        self.vendor.format(model)
+    }
+
+    /// Overwrites everything secret that a request carries in an answer that echoes it, with as
+    /// many characters, so that lengths stay true.
+    pub fn mask(&self, text: &mut [u8]) {
+        self.with_secrets(|secret| overwrite(text, secret));
+    }
+
+    /// Whether a text holds anything secret that a request carries.
+    pub fn is_secret(&self, text: &[u8]) -> bool {
+        let mut found = false;
+        self.with_secrets(|secret| found |= memchr::memmem::find(text, secret).is_some());
+        found
+    }
+
+    /// An error without the secrets that the provider's words hold.
+    pub fn masked(&self, mut error: GatewayError) -> GatewayError {
+        let clean = |text: &str| {
+            let mut bytes = text.as_bytes().to_vec();
+            self.mask(&mut bytes);
+            String::from_utf8_lossy(&bytes).into_owned()
+        };
+        if let Cow::Owned(message) = &error.message {
+            error.message = clean(message).into();
+        }
+        error.provider_code = error.provider_code.as_deref().map(clean);
+        error.detail = error.detail.as_deref().map(clean);
+        error
+    }
+
+    /// Shows every secret as it appears in a header.
+    fn with_secrets(&self, mut show: impl FnMut(&[u8])) {
+        self.keys.secrets().for_each(&mut show);
+        match self.vendor.authorization() {
+            Authorization::Key => {}
+            Authorization::Signature(signer) => signer.sent_secrets().for_each(show),
+            Authorization::Token(tokens) => {
+                tokens.sent().for_each(|token| show(bare(token.header().as_bytes())));
+            }
+        }
+    }
+
     /// Every name the provider goes by: slug, display name, aliases.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         [&*self.slug, &*self.display_name]
@@ -123,40 +172,24 @@ impl KeyPool {
     }
 
     /// Every secret as it appears in a header.
-    pub fn secrets(&self) -> impl Iterator<Item = &[u8]> {
-        let values = self.keys.iter().map(|key| key.value.as_bytes());
-        values
-            .map(|value| value.strip_prefix(b"Bearer ").unwrap_or(value))
-            .filter(|secret| !secret.is_empty())
+    fn secrets(&self) -> impl Iterator<Item = &[u8]> {
+        let secrets = self.keys.iter().map(|key| bare(key.value.as_bytes()));
+        secrets.filter(|secret| !secret.is_empty())
     }
+}
 
-    /// Overwrites every secret in an answer that echoes it, with as many characters, so that
-    /// lengths stay true.
-    pub fn mask(&self, text: &mut [u8]) {
-        for secret in self.secrets() {
-            let found: Vec<usize> = memchr::memmem::find_iter(text, secret).collect();
-            for start in found {
-                let end = start.saturating_add(secret.len());
-                if let Some(part) = text.get_mut(start..end) {
-                    part.fill(b'*');
-                }
-            }
-        }
-    }
+/// A credential without the word before it.
+fn bare(value: &[u8]) -> &[u8] {
+    value.strip_prefix(b"Bearer ").unwrap_or(value)
+}
 
-    /// An error without the secrets that the provider's words hold.
-    pub fn masked(&self, mut error: GatewayError) -> GatewayError {
-        let clean = |text: &str| {
-            let mut bytes = text.as_bytes().to_vec();
-            self.mask(&mut bytes);
-            String::from_utf8_lossy(&bytes).into_owned()
-        };
-        if let Cow::Owned(message) = &error.message {
-            error.message = clean(message).into();
+fn overwrite(text: &mut [u8], secret: &[u8]) {
+    let found: Vec<usize> = memchr::memmem::find_iter(text, secret).collect();
+    for start in found {
+        let end = start.saturating_add(secret.len());
+        if let Some(part) = text.get_mut(start..end) {
+            part.fill(b'*');
         }
-        error.provider_code = error.provider_code.as_deref().map(clean);
-        error.detail = error.detail.as_deref().map(clean);
-        error
     }
 }
 
@@ -164,6 +197,42 @@ impl KeyPool {
 mod tests {
     use super::*;
     use crate::error::Kind;
+    use crate::formats::openai_chat::dialect::OPENAI;
+    use crate::providers::vendor;
+    use crate::upstream::{Http2, UpstreamOptions};
+
+    fn provider(keys: Vec<ProviderKey>) -> Provider {
+        let second = Duration::from_secs(1);
+        let options = UpstreamOptions {
+            host: "127.0.0.1".into(),
+            port: 1,
+            tls: false,
+            http2: Http2::Never,
+            ca: None,
+            connect_timeout: second,
+            allow_private: true,
+            group_key: 0,
+        };
+        Provider {
+            slug: "p".into(),
+            display_name: "P".into(),
+            aliases: Vec::new(),
+            vendor: vendor(ApiFormat::OpenAiChat),
+            dialect: &OPENAI,
+            upstream: Upstream::new(options),
+            authority: HeaderValue::from_static("h"),
+            base_path: String::new(),
+            keys: KeyPool::new(keys),
+            extra_headers: Vec::new(),
+            timeouts: Timeouts {
+                first_byte: second,
+                first_token: second,
+                idle: second,
+                total: second,
+            },
+            honours_cancel: true,
+        }
+    }
 
     #[test]
     fn a_key_is_masked_wherever_it_stands() {
@@ -173,7 +242,8 @@ mod tests {
             weight: 1,
             models: None,
         };
-        let pool = KeyPool::new(vec![key("sk-1"), key("other")]);
+        let pool = provider(vec![key("sk-1"), key("other")]);
+        assert!(pool.is_secret(b"the other one") && !pool.is_secret(b"none"));
         let mut text = *b"abc sk-1 sk-1x other";
         pool.mask(&mut text);
         assert_eq!(&text, b"abc **** ****x *****");
@@ -181,7 +251,7 @@ mod tests {
         let masked = pool.masked(error.with_detail("key other"));
         assert_eq!((&*masked.message, masked.detail.as_deref()), ("no ****", Some("key *****")));
         let mut nothing = *b"abc";
-        KeyPool::new(vec![key("")]).mask(&mut nothing);
+        provider(vec![key("")]).mask(&mut nothing);
         assert_eq!(&nothing, b"abc");
     }
 

@@ -4,7 +4,9 @@
 //! Headers are built from an allow-list; nothing of the caller's header is copied but what the
 //! vendor asks for. The provider's key is added last.
 
+use super::authorize::authorize;
 use crate::error::{GatewayError, Kind, Retry};
+use crate::providers::google_token::Token;
 use crate::providers::{Provider, ProviderKey};
 use bytes::{Bytes, BytesMut};
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT};
@@ -14,6 +16,7 @@ use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::protocols::http::client::HttpSession;
 use pingora::upstreams::peer::{HttpPeer, Peer};
 use pingora::{BError, ErrorType, RetryType};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Informational answers that are swallowed before the real one must come.
@@ -52,6 +55,8 @@ pub struct Outgoing<'a> {
     pub body_len: usize,
     /// Over which connection.
     pub connection: Connection,
+    /// Unix time in seconds, for a signature.
+    pub at_s: u64,
 }
 
 /// Which connections may carry a request.
@@ -69,6 +74,8 @@ pub struct UpstreamAnswer {
     peer: HttpPeer,
     /// Whether the whole request was sent; else the connection carries nothing more.
     sent_whole: bool,
+    /// The token that authorised the request, if it was one.
+    pub token: Option<Arc<Token>>,
     /// Status of the answer, 200 to 599.
     pub status: u16,
 }
@@ -172,14 +179,15 @@ pub async fn send(
         GatewayError::upstream(Kind::ProviderUnavailable, "the provider could not be reached")
             .with_detail(error.to_string())
     })?;
-    let header = request_header(outgoing)?;
+    let mut header = request_header(outgoing)?;
+    let token = authorize(connector, outgoing, &mut header).await?;
     let (mut session, is_reused) = connect(connector, &peer, outgoing.connection)
         .await
         .map_err(|error| unreachable_peer(&error))?;
     let patience = outgoing.provider.timeouts.idle.min(MAX_WRITE_STALL);
     session.set_write_timeout(Some(patience));
     match exchange_header(&mut session, header, &outgoing.body).await {
-        Ok((status, sent_whole)) => Ok(UpstreamAnswer { session, peer, sent_whole, status }),
+        Ok((status, sent_whole)) => Ok(UpstreamAnswer { session, peer, sent_whole, token, status }),
         Err(failure) => {
             session.shutdown().await;
             Err(failure.judge(&session, is_reused))
@@ -308,9 +316,6 @@ fn request_header(outgoing: &Outgoing<'_>) -> Result<RequestHeader, GatewayError
         .map_err(bad)?;
     for (name, value) in outgoing.headers.iter().chain(&provider.extra_headers) {
         header.append_header(name.clone(), value).map_err(bad)?;
-    }
-    if let Some(key) = outgoing.key {
-        header.insert_header(key.name.clone(), &key.value).map_err(bad)?;
     }
     Ok(header)
 }

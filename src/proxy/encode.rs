@@ -44,7 +44,7 @@ pub async fn encode(
     (admitted, candidate): (&Admitted, &Candidate),
     fetched: &mut Fetched,
 ) -> Result<Encoded, GatewayError> {
-    let upstream = candidate.provider.vendor.format();
+    let upstream = candidate.format();
     let encoded = match &admitted.job {
         Job::Embeddings => embeddings(admitted, candidate)?,
         Job::CountTokens(client) if *client == upstream => same_format(admitted, candidate),
@@ -62,7 +62,7 @@ pub async fn encode(
 }
 
 fn embeddings(admitted: &Admitted, candidate: &Candidate) -> Result<Encoded, GatewayError> {
-    let upstream = candidate.provider.vendor.format();
+    let upstream = candidate.format();
     let model = &candidate.upstream_model;
     let prepared = embeddings::encode_request(upstream, &admitted.body, model)?;
     let (body, dropped) = (prepared.request.body, prepared.request.dropped);
@@ -72,11 +72,27 @@ fn embeddings(admitted: &Admitted, candidate: &Candidate) -> Result<Encoded, Gat
 
 fn same_format(admitted: &Admitted, candidate: &Candidate) -> Encoded {
     let stream = matches!(admitted.job, Job::Chat { stream: Some(_), .. });
-    let edit = passthrough::RequestEdit { model: &candidate.upstream_model, stream };
-    let upstream = candidate.provider.vendor.format();
-    let body = passthrough::rewrite_request(upstream, &admitted.body, &admitted.head, edit);
-    let back = WayBack { hides_reasoning: admitted.exclude_reasoning, ..WayBack::default() };
-    Encoded { body, back }
+    let (upstream, target) = target(admitted, candidate);
+    let edit = passthrough::RequestEdit { model: target.model, stream, dialect: target.dialect };
+    let (body, head) = (&admitted.body, &admitted.head);
+    let rewritten = passthrough::rewrite_request(upstream, body, head, edit);
+    let back = WayBack {
+        dropped: rewritten.dropped,
+        hides_reasoning: admitted.exclude_reasoning,
+        ..WayBack::default()
+    };
+    Encoded { body: rewritten.body, back }
+}
+
+/// The candidate as a format sees it.
+fn target<'a>(admitted: &Admitted, candidate: &'a Candidate) -> (ApiFormat, Target<'a>) {
+    let target = Target {
+        max_output_tokens: candidate.max_completion_tokens,
+        stream: matches!(admitted.job, Job::Chat { stream: Some(_), .. }),
+        dialect: candidate.provider.dialect,
+        ..Target::new(&candidate.upstream_model)
+    };
+    (candidate.format(), target)
 }
 
 async fn translated(
@@ -84,13 +100,8 @@ async fn translated(
     (admitted, candidate): (&Admitted, &Candidate),
     (services, settings, fetched): (&Services, &Settings, &mut Fetched),
 ) -> Result<Encoded, GatewayError> {
-    let upstream = candidate.provider.vendor.format();
+    let (upstream, target) = target(admitted, candidate);
     let mut request = formats::decode_request(client, &admitted.body)?;
-    let target = Target {
-        max_output_tokens: candidate.max_completion_tokens,
-        stream: matches!(admitted.job, Job::Chat { stream: Some(_), .. }),
-        ..Target::new(&candidate.upstream_model)
-    };
     let fetching = (&services.connector, &settings.media);
     fetched.inline(&mut request, (upstream, target), fetching).await?;
     let written = formats::encode_request(upstream, &request, target)

@@ -4,6 +4,7 @@
 //! request anew for its candidate, so that a fallback may speak another format.
 
 use super::admit::Admitted;
+use super::authorize;
 use super::detach;
 use super::dispatch::{self, Connection, Outgoing, UpstreamAnswer};
 use super::downstream::Downstream;
@@ -14,7 +15,7 @@ use super::media::Fetched;
 use super::respond::{self, Broken, timed_out};
 use super::settle::UsageGuard;
 use super::state::{Services, Settings};
-use crate::error::{Blame, GatewayError, Kind};
+use crate::error::{Blame, GatewayError, Kind, Retry};
 use crate::formats::translator::Translator;
 use crate::formats::{self, AnswerLabel, ApiFormat, Framing};
 use crate::json::Body;
@@ -99,7 +100,7 @@ impl<'e> Exchange<'e> {
                 if cursor.replaced_stale { Connection::New } else { Connection::Kept };
             let attempt = self.attempt((candidate, key), (client, guard), &mut keep_alive);
             let Err(mut broken) = attempt.await else { return Ok(()) };
-            broken.error = candidate.provider.keys.masked(broken.error);
+            broken.error = candidate.provider.masked(broken.error);
             self.count_failed_attempt(candidate, &broken.error);
             match failover::decide(&broken.error, self.tried(&cursor, candidate, (&broken, client)))
             {
@@ -120,7 +121,10 @@ impl<'e> Exchange<'e> {
     /// The answer to a token count for a model that no provider of the caller's API serves.
     fn count_here(&self) -> Result<Option<Bytes>, GatewayError> {
         let Job::CountTokens(client) = self.admitted.job else { return Ok(None) };
-        let native = |candidate: &Candidate| candidate.provider.vendor.format() == client;
+        let native = |candidate: &Candidate| {
+            let (vendor, model) = (&candidate.provider.vendor, &candidate.upstream_model);
+            candidate.format() == client && vendor.path(UpstreamCall::CountTokens, model).is_some()
+        };
         if self.admitted.plan.candidates.iter().all(native) {
             return Ok(None);
         }
@@ -257,8 +261,11 @@ impl<'e> Exchange<'e> {
             return Err(GatewayError::upstream(Kind::ProviderUnavailable, text)
                 .with_detail(format!("status {status}")));
         }
-        let failure = formats::decode_error(candidate.provider.vendor.format(), status, &body);
-        Err(classify(failure, wait))
+        let failure = formats::decode_error(candidate.format(), status, &body);
+        let error = classify(failure, wait);
+        let renewable =
+            status == 401 && authorize::refused(&candidate.provider, upstream.token.as_ref());
+        Err(if renewable { error.with_retry(Retry::SameEndpoint) } else { error })
     }
 
     /// The body in the candidate's format; how to turn the answer back is kept.
@@ -279,28 +286,33 @@ impl<'e> Exchange<'e> {
         body: Body,
     ) -> Result<Outgoing<'o>, GatewayError> {
         let provider = &candidate.provider;
-        let (call, accept) = self.call(provider.vendor.format());
-        let path = provider.vendor.path(call, &candidate.upstream_model).ok_or_else(|| {
+        let (vendor, model) = (&provider.vendor, &*candidate.upstream_model);
+        let (call, accept) = self.call(candidate);
+        let path = vendor.path(call, model).ok_or_else(|| {
             GatewayError::client(
                 Kind::InvalidRequest,
                 format!("provider '{}' does not offer this operation", provider.slug),
             )
             .with_param("model")
         })?;
+        let client = &self.admitted.client_headers;
+        let body = vendor.body_edit(call, model, client).apply(body)?;
         Ok(Outgoing {
             provider,
             key,
             target: format!("{}{path}", provider.base_path),
             accept,
-            headers: provider.vendor.headers(&self.admitted.client_headers),
+            headers: vendor.headers(client, model),
             body_len: body.len,
             body: body.pieces,
             connection: self.connection,
+            at_s: self.services.clock.unix_s(),
         })
     }
 
-    fn call(&self, upstream: ApiFormat) -> (UpstreamCall, &'static str) {
+    fn call(&self, candidate: &Candidate) -> (UpstreamCall, &'static str) {
         const JSON: &str = "application/json";
+        let upstream = candidate.format();
         match self.admitted.job {
             Job::Embeddings => (UpstreamCall::Embeddings, JSON),
             Job::CountTokens(_) => (UpstreamCall::CountTokens, JSON),
@@ -308,7 +320,14 @@ impl<'e> Exchange<'e> {
             Job::Chat { stream: Some(Framing::JsonArray), .. } if upstream == ApiFormat::Gemini => {
                 (UpstreamCall::ChatArray, JSON)
             }
-            Job::Chat { .. } => (UpstreamCall::ChatStream, "text/event-stream"),
+            Job::Chat { .. } => match candidate.provider.vendor.stream_framing() {
+                Framing::EventStream => {
+                    (UpstreamCall::ChatStream, "application/vnd.amazon.eventstream")
+                }
+                Framing::Sse | Framing::JsonArray => {
+                    (UpstreamCall::ChatStream, "text/event-stream")
+                }
+            },
         }
     }
 
@@ -379,8 +398,14 @@ impl<'e> Exchange<'e> {
         let Job::Chat { client, stream: Some(framing) } = self.admitted.job else {
             return Err(GatewayError::internal("a stream was answered that nobody asked for"));
         };
-        let upstream = candidate.provider.vendor.format();
+        let upstream = candidate.format();
         let translator = Translator::new(upstream, client, framing, self.label(candidate))?;
+        let framing = candidate.provider.vendor.stream_framing();
+        let translator = match framing {
+            Framing::EventStream => translator.with_upstream_framing(framing),
+            // A client of Gemini chooses between the two for both sides.
+            Framing::Sse | Framing::JsonArray => translator,
+        };
         Ok(translator.with_tool_names(self.back.tools.clone()))
     }
 

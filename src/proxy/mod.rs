@@ -15,6 +15,7 @@
 //! route but the health check passes [`admit::identify`].
 
 pub mod admit;
+pub mod authorize;
 pub mod context;
 pub mod detach;
 pub mod dispatch;
@@ -143,8 +144,8 @@ impl ProxyHttp for Gateway {
         _session: &mut Session,
         context: &mut RequestContext,
     ) -> Result<Box<HttpPeer>> {
-        let raw = context.raw.as_ref().ok_or_else(no_raw_call)?;
-        raw.peer().await.map(Box::new).map_err(|error| refuse(&error))
+        let raw = context.raw.as_mut().ok_or_else(no_raw_call)?;
+        raw.peer(&self.services.connector).await.map(Box::new).map_err(|error| refuse(&error))
     }
 
     async fn upstream_request_filter(

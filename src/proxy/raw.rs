@@ -4,6 +4,7 @@
 //! credential is exchanged for the provider's, and usage is read from the answer in passing where
 //! it has a known form.
 
+use super::authorize;
 use super::context::RequestContext;
 use super::entry::strip_private;
 use super::raw_tap::RawTap;
@@ -11,12 +12,14 @@ use super::settle::UsageGuard;
 use crate::auth::ApiKey;
 use crate::auth::credential::query_without_key;
 use crate::error::{GatewayError, Kind};
-use crate::providers::Provider;
+use crate::providers::google_token::Token;
+use crate::providers::{Authorization, Provider};
 use crate::routing::Candidate;
 use crate::usage::Outcome;
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, HOST, LOCATION};
 use http::{HeaderMap, Uri};
+use pingora::connectors::http::Connector;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::upstreams::peer::HttpPeer;
 use std::sync::Arc;
@@ -39,7 +42,9 @@ const WITHHELD_PREFIXES: &[&str] = &["x-ratelimit-", "anthropic-ratelimit-", "cf
 pub struct RawCall {
     provider: Arc<Provider>,
     key: usize,
+    token: Option<Arc<Token>>,
     target: String,
+    model: String,
     tap: RawTap,
     guard: UsageGuard,
 }
@@ -64,18 +69,22 @@ impl RawCall {
         }
         let candidate = opaque_candidate(provider);
         guard.note_attempt(&candidate);
+        let model = named_model(path).unwrap_or_default();
         let picked = provider.keys.next("", &[]).map(|(index, _)| index);
         Ok(Self {
             provider: Arc::clone(provider),
             key: picked.unwrap_or(usize::MAX),
             target: target(&provider.base_path, path, query),
-            tap: RawTap::new(provider.vendor.format()),
+            token: None,
+            tap: RawTap::new(provider.format(model)),
+            model: model.to_owned(),
             guard,
         })
     }
 
-    /// Where to connect.
-    pub async fn peer(&self) -> Result<HttpPeer, GatewayError> {
+    /// Where to connect; fetches the token, if the provider wants one.
+    pub async fn peer(&mut self, connector: &Connector) -> Result<HttpPeer, GatewayError> {
+        self.token = authorize::raw_token(connector, &self.provider).await?;
         let mut peer = self.provider.upstream.peer().await.map_err(|error| {
             GatewayError::upstream(Kind::ProviderUnavailable, "the provider could not be reached")
                 .with_detail(error.to_string())
@@ -99,7 +108,7 @@ impl RawCall {
         header
             .insert_header(ACCEPT_ENCODING, "identity")
             .map_err(|error| bad(error.to_string()))?;
-        for (name, value) in self.provider.vendor.headers(&client) {
+        for (name, value) in self.provider.vendor.headers(&client, &self.model) {
             if !header.headers.contains_key(&name) {
                 header.append_header(name, value).map_err(|error| bad(error.to_string()))?;
             }
@@ -112,6 +121,9 @@ impl RawCall {
                 .insert_header(key.name.clone(), &key.value)
                 .map_err(|error| bad(error.to_string()))?;
         }
+        if let Some(token) = &self.token {
+            authorize::show(token, header)?;
+        }
         Ok(())
     }
 
@@ -122,10 +134,16 @@ impl RawCall {
             let text = "the provider's answer has no usable status";
             return Err(GatewayError::upstream(Kind::ProviderUnavailable, text));
         }
+        if status == 401 {
+            // The next call gets another one.
+            authorize::refused(&self.provider, self.token.as_ref());
+        }
         let withheld: Vec<http::HeaderName> = header
             .headers
             .iter()
-            .filter(|(name, value)| is_withheld(name.as_str()) || self.is_secret(value.as_bytes()))
+            .filter(|(name, value)| {
+                is_withheld(name.as_str()) || self.provider.is_secret(value.as_bytes())
+            })
             .map(|(name, _)| name.clone())
             .collect();
         for name in withheld {
@@ -140,16 +158,9 @@ impl RawCall {
         Ok(())
     }
 
-    fn is_secret(&self, value: &[u8]) -> bool {
-        self.provider
-            .keys
-            .secrets()
-            .any(|secret| !secret.is_empty() && memchr::memmem::find(value, secret).is_some())
-    }
-
     /// Watches a piece of the answer's body; secrets that an error echoes are masked.
     pub fn watch(&mut self, body: &mut Option<Bytes>, end_of_stream: bool) {
-        self.tap.watch(body, end_of_stream, &self.provider.keys);
+        self.tap.watch(body, end_of_stream, &self.provider);
         if self.tap.observed().saw_content {
             self.guard.note_first_token();
         }
@@ -182,11 +193,17 @@ fn permit(provider: &Provider, key: &ApiKey, path: &str) -> Result<(), GatewayEr
         let text = format!("provider '{}' is not allowed for this API key", provider.slug);
         return Err(GatewayError::client(Kind::PermissionDenied, text));
     }
+    if matches!(provider.vendor.authorization(), Authorization::Signature(_)) {
+        let text = format!(
+            "requests to provider '{}' are signed, which its own API cannot be here",
+            provider.slug
+        );
+        return Err(GatewayError::client(Kind::InvalidRequest, text));
+    }
     if key.allowed_models.is_none() {
         return Ok(());
     }
-    let model = path.split_once("/models/").map(|(_, rest)| rest.split([':', '/']).next());
-    let named = model.flatten().map(|model| format!("{}/{model}", provider.slug));
+    let named = named_model(path).map(|model| format!("{}/{model}", provider.slug));
     if named.is_some_and(|model| key.allows_model(&model)) {
         return Ok(());
     }
@@ -194,6 +211,11 @@ fn permit(provider: &Provider, key: &ApiKey, path: &str) -> Result<(), GatewayEr
         Kind::PermissionDenied,
         "this API key is limited to some models and cannot call a provider's own API",
     ))
+}
+
+/// The model that a path names, as Google's do.
+fn named_model(path: &str) -> Option<&str> {
+    path.split_once("/models/").and_then(|(_, rest)| rest.split([':', '/']).next())
 }
 
 fn opaque_candidate(provider: &Arc<Provider>) -> Candidate {

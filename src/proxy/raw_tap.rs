@@ -6,7 +6,7 @@
 
 use crate::formats::usage_reader::UsageReader;
 use crate::formats::{ApiFormat, Observed};
-use crate::providers::KeyPool;
+use crate::providers::Provider;
 use crate::sse;
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
@@ -75,12 +75,12 @@ impl RawTap {
     }
 
     /// Looks at a piece of the body; only an error's bytes may be changed.
-    pub fn watch(&mut self, body: &mut Option<Bytes>, end_of_stream: bool, keys: &KeyPool) {
+    pub fn watch(&mut self, body: &mut Option<Bytes>, end_of_stream: bool, provider: &Provider) {
         match self.kind {
             Kind::Opaque => {}
             Kind::Stream => self.watch_stream(body.as_ref()),
             Kind::Json => self.watch_json(body.as_ref(), end_of_stream),
-            Kind::Error => self.mask(body, end_of_stream, keys),
+            Kind::Error => self.mask(body, end_of_stream, provider),
         }
     }
 
@@ -126,12 +126,12 @@ impl RawTap {
     }
 
     /// Errors are held back to their end, because a key may be split between two pieces.
-    fn mask(&mut self, body: &mut Option<Bytes>, end_of_stream: bool, keys: &KeyPool) {
+    fn mask(&mut self, body: &mut Option<Bytes>, end_of_stream: bool, provider: &Provider) {
         if let Some(chunk) = body.take() {
             self.buffer.extend_from_slice(&chunk);
         }
         if end_of_stream || self.buffer.len() > MAX_MASKED_BYTES {
-            keys.mask(&mut self.buffer);
+            provider.mask(&mut self.buffer);
             *body = Some(self.buffer.split().freeze());
         }
     }

@@ -113,7 +113,7 @@ fn relay(
     candidate: &Candidate,
     body: Bytes,
 ) -> Result<answer::Answer, GatewayError> {
-    let upstream = candidate.provider.vendor.format();
+    let upstream = candidate.format();
     let label = exchange.label(candidate);
     let relayed = match exchange.job() {
         Job::Embeddings => relay_embeddings(exchange, candidate, body),
@@ -133,7 +133,7 @@ fn relay_embeddings(
     let Some(expected) = exchange.way_back().embeddings else {
         return Err(StreamFault::Malformed("embeddings were not asked for".into()));
     };
-    let upstream = candidate.provider.vendor.format();
+    let upstream = candidate.format();
     let model = exchange.label(candidate).model;
     let shown = model.as_deref().unwrap_or(&candidate.canonical);
     let (body, usage) = embeddings::relay(upstream, body, expected, shown)?;
@@ -176,7 +176,7 @@ pub async fn stream(
         }
         Err(error) => {
             upstream.abandon().await;
-            let error = candidate.provider.keys.masked(error);
+            let error = candidate.provider.masked(error);
             if relayed {
                 finish_in_band(exchange, (client, translator, guard), &error).await;
             }

@@ -1,6 +1,7 @@
 //! The ordered choices for one request.
 
 use crate::catalog::Pricing;
+use crate::formats::ApiFormat;
 use crate::providers::Provider;
 use std::sync::Arc;
 
@@ -19,6 +20,13 @@ pub struct Candidate {
     pub pricing: Option<Arc<Pricing>>,
     /// Longest answer of the model, in tokens.
     pub max_completion_tokens: Option<u64>,
+}
+
+impl Candidate {
+    /// Wire format in which it is asked and answers.
+    pub fn format(&self) -> ApiFormat {
+        self.provider.format(&self.upstream_model)
+    }
 }
 
 /// Candidates in the order in which they are tried; never empty.

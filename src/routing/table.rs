@@ -194,7 +194,7 @@ impl RoutingTable {
     fn home_of_bare_names(&self, home: Option<ApiFormat>) -> Option<&Arc<Provider>> {
         let Some(format) = home else { return self.default_provider.as_ref() };
         let native = ["anthropic", "google"].iter().filter_map(|name| self.provider(name));
-        native.chain(&self.providers).find(|provider| provider.vendor.format() == format)
+        native.chain(&self.providers).find(|provider| provider.format("") == format)
     }
 
     fn configured(&self, model: &Model) -> Vec<Candidate> {

@@ -5,8 +5,8 @@
 //! start and never stored.
 
 use crate::config::{
-    BaseUrl, Config, DataPolicy, EndpointConfig, Http2, KeyConfig, ModelConfig, PriceTable,
-    ProviderConfig, ProviderFormat, SecretRef, Timeouts,
+    BaseUrl, Config, EndpointConfig, KeyConfig, ModelConfig, PriceTable, ProviderConfig,
+    ProviderFormat, ProviderKind, SecretRef,
 };
 use crate::id;
 use crate::mock::{Mock, Options};
@@ -15,7 +15,6 @@ use crate::secret::Secret;
 use async_trait::async_trait;
 use pingora::server::ShutdownWatch;
 use pingora::services::background::BackgroundService;
-use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
 /// Name of the built-in provider, and of the key that comes with it.
@@ -74,18 +73,11 @@ impl Demo {
 
 fn provider(base_url: BaseUrl) -> ProviderConfig {
     ProviderConfig {
-        format: ProviderFormat::Openai,
-        base_url,
-        keys: Vec::new(),
-        aliases: Vec::new(),
-        timeouts: Timeouts::default(),
-        honours_cancel: true,
-        data_policy: DataPolicy::default(),
-        required: false,
-        http2: Http2::Auto,
-        ca_file: None,
-        headers: BTreeMap::new(),
+        format: Some(ProviderFormat::Openai),
+        base_url: Some(base_url),
+        kind: Some(ProviderKind::Standard),
         private_network: true,
+        ..ProviderConfig::default()
     }
 }
 

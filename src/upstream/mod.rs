@@ -6,6 +6,7 @@
 pub mod address_policy;
 pub mod peer;
 pub mod resolver;
+pub mod side_call;
 
 pub use peer::{Http2, Upstream, UpstreamOptions};
 pub use resolver::ResolveError;

@@ -23,6 +23,9 @@ pub fn assemble(format: ApiFormat, stream: &[u8]) -> Result<Assembled, String> {
         };
     }
     let text = std::str::from_utf8(stream).map_err(|error| error.to_string())?;
+    if let Some(Json::List(elements)) = Json::parse(text) {
+        return assemble_generate::assemble(&elements);
+    }
     let mut events = Vec::new();
     let mut done = false;
     for event in sse::events(text) {
@@ -101,7 +104,8 @@ fn delta(block: &mut Json, delta: &Json) {
     }
 }
 
-/// The last event carries the whole answer; where its list is empty, the finished items are it.
+/// The last event carries the whole answer, but the items are taken as each was finished: they are
+/// missing in the last event of some, and encrypted anew in that of others.
 fn responses(events: &[Json]) -> Result<Assembled, String> {
     let mut whole = Json::Null;
     let mut items: Vec<(usize, Json)> = Vec::new();
@@ -126,7 +130,7 @@ fn responses(events: &[Json]) -> Result<Assembled, String> {
         }
     }
     items.sort_by_key(|(at, _)| *at);
-    if whole.is_object() && whole["output"].list().is_empty() {
+    if whole.is_object() && !items.is_empty() {
         whole.set("output", Json::List(items.into_iter().map(|(_, item)| item).collect()));
     }
     Ok(Assembled { whole: whole.is_object().then_some(whole), ended })

@@ -90,13 +90,11 @@ fn reasoning(message: &Json, read: &mut Choice) {
     let thought = if typed.is_empty() { plain.unwrap_or_default() } else { &typed };
     read.reasoning.push_str(thought);
     for detail in details {
-        let marks = [&detail["signature"], &detail["data"]];
-        let marks = marks.iter().filter_map(|mark| mark.str()).filter(|mark| !mark.is_empty());
-        read.signatures.extend(marks.map(str::to_owned));
+        read.sign(&detail["signature"]);
+        read.sign(&detail["data"]);
     }
     if details.is_empty() {
-        let opaque = message["reasoning_opaque"].str();
-        read.signatures.extend(opaque.filter(|mark| !mark.is_empty()).map(str::to_owned));
+        read.sign(&message["reasoning_opaque"]);
     }
 }
 
@@ -104,7 +102,7 @@ fn calls(message: &Json, read: &mut Choice) {
     for call in message["tool_calls"].list() {
         let function = &call["function"];
         let custom = &call["custom"];
-        let (name, arguments) = if custom.is_object() {
+        let (name, arguments) = if custom.is_object() && function["name"].text().is_empty() {
             (custom["name"].text(), Arguments::from_input(custom["input"].text()))
         } else {
             (function["name"].text(), arguments(&function["arguments"]))

@@ -37,13 +37,15 @@ fn candidate(candidate: &Json) -> Choice {
     }
     let grounding = candidate.any(&["groundingMetadata", "grounding_metadata"]);
     let chunks = grounding.any(&["groundingChunks", "grounding_chunks"]);
-    for support in grounding.any(&["groundingSupports", "grounding_supports"]).list() {
+    let supports = grounding.any(&["groundingSupports", "grounding_supports"]).list();
+    if supports.is_empty() {
+        let web = chunks.list().iter().map(|chunk| &chunk["web"]);
+        read.sources.extend(web.filter_map(source));
+    }
+    for support in supports {
         for at in support.any(&["groundingChunkIndices", "grounding_chunk_indices"]).list() {
             let Some(at) = at.int().and_then(|at| usize::try_from(at).ok()) else { continue };
-            let web = &chunks[at]["web"];
-            if let Some(uri) = web["uri"].str() {
-                read.sources.push((uri.to_owned(), web["title"].text().to_owned()));
-            }
+            read.sources.extend(source(&chunks[at]["web"]));
         }
     }
     for token in candidate["logprobsResult"]["chosenCandidates"].list() {
@@ -52,9 +54,15 @@ fn candidate(candidate: &Json) -> Choice {
     read.settle()
 }
 
+fn source(web: &Json) -> Option<(String, String)> {
+    Some((web["uri"].str()?.to_owned(), web["title"].text().to_owned()))
+}
+
 fn part(part: &Json, read: &mut Choice) {
-    let mark = part.any(&["thoughtSignature", "thought_signature"]);
-    read.signatures.extend(mark.str().filter(|mark| !mark.is_empty()).map(str::to_owned));
+    // What Google's own tools did is not shown to others, nor are the signatures on it.
+    if part.any(&["toolCall", "toolResponse", "tool_call", "tool_response"]).is_null() {
+        read.sign(part.any(&["thoughtSignature", "thought_signature"]));
+    }
     let text = part["text"].text();
     if part["thought"].is_true() {
         read.reasoning.push_str(text);

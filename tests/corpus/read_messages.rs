@@ -18,9 +18,9 @@ pub fn answer(body: &Json) -> Answer {
             }
             "thinking" => {
                 read.reasoning.push_str(block["thinking"].text());
-                sign(&block["signature"], &mut read);
+                read.sign(&block["signature"]);
             }
-            "redacted_thinking" => sign(&block["data"], &mut read),
+            "redacted_thinking" => read.sign(&block["data"]),
             "tool_use" => read.calls.push(Call {
                 id: block["id"].text().to_owned(),
                 name: block["name"].text().to_owned(),
@@ -44,10 +44,6 @@ fn input(block: &Json) -> Arguments {
         Some(text) => Arguments::from_text(text),
         None => Arguments::from_value(&block["input"]),
     }
-}
-
-fn sign(mark: &Json, read: &mut Choice) {
-    read.signatures.extend(mark.str().filter(|mark| !mark.is_empty()).map(str::to_owned));
 }
 
 fn finish(word: &str) -> Finish {
@@ -95,8 +91,8 @@ pub fn converse(body: &Json) -> Answer {
         read.text.push_str(block["text"].text());
         let reasoning = &block["reasoningContent"];
         read.reasoning.push_str(reasoning["reasoningText"]["text"].text());
-        sign(&reasoning["reasoningText"]["signature"], &mut read);
-        sign(&reasoning["redactedContent"], &mut read);
+        read.sign(&reasoning["reasoningText"]["signature"]);
+        read.sign(&reasoning["redactedContent"]);
         let call = &block["toolUse"];
         if call.is_object() && call["type"].text() != "server_tool_use" {
             read.calls.push(Call {

@@ -15,8 +15,7 @@ pub fn answer(body: &Json) -> Answer {
                 let summary: String = summary.collect();
                 read.reasoning.push_str(&summary);
                 read.reasoning.push_str(&shown);
-                let mark = item["encrypted_content"].str().filter(|mark| !mark.is_empty());
-                read.signatures.extend(mark.map(str::to_owned));
+                read.sign(&item["encrypted_content"]);
             }
             "function_call" => read.calls.push(Call {
                 id: item["call_id"].text().to_owned(),

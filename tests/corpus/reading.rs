@@ -1,6 +1,8 @@
 //! What an answer says, whatever format says it: the judge compares these and nothing else.
 
 use crate::json::Json;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use std::collections::BTreeMap;
 
 /// An answer as its reader understands it.
@@ -103,6 +105,11 @@ pub enum Finish {
 }
 
 impl Choice {
+    /// Notes a signature, if there is one.
+    pub fn sign(&mut self, mark: &Json) {
+        self.signatures.extend(mark.str().filter(|mark| !mark.is_empty()).map(bare_signature));
+    }
+
     /// The table's rule: calls make it a tool stop, unless the answer was cut or withheld.
     pub fn settle(mut self) -> Self {
         match self.finish {
@@ -120,10 +127,25 @@ impl Choice {
     pub fn words(&self) -> String {
         [self.text.as_str(), &self.refusal].concat()
     }
+}
 
-    pub fn is_silent(&self) -> bool {
-        self.words().is_empty() && self.calls.is_empty() && self.images.is_empty()
-    }
+/// A signature as its maker wrote it: the gateway packs a foreign one with the name of its maker
+/// into base64, because a client's format has one place for signatures and no word for makers.
+pub fn bare_signature(mark: &str) -> String {
+    let unpacked = || {
+        let plain = STANDARD.decode(mark).ok()?;
+        let plain = String::from_utf8(plain).ok()?;
+        let rest = plain.strip_prefix("arouter-sig-1\n")?;
+        Some(rest.splitn(4, '\n').nth(3)?.to_owned())
+    };
+    unpacked().unwrap_or_else(|| mark.to_owned())
+}
+
+#[test]
+fn packed_signatures_are_read_as_their_makers_wrote_them() {
+    let packed = STANDARD.encode("arouter-sig-1\ne\nmaker-v1\ncall_1\nab\ncd");
+    assert_eq!(bare_signature(&packed), "ab\ncd");
+    assert_eq!(bare_signature("EqQBCkYIBxgCKkA"), "EqQBCkYIBxgCKkA");
 }
 
 #[test]

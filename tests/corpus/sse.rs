@@ -1,6 +1,4 @@
-//! The judge's own reading of server-sent events and of streams written as one JSON array.
-
-use crate::json::Json;
+//! The judge's own reading of server-sent events.
 
 /// One event: its name and its data.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,12 +30,6 @@ pub fn events(stream: &str) -> Vec<Event> {
         }
     }
     found
-}
-
-/// A stream as one JSON array of events becomes one of server-sent events.
-pub fn from_array(array: &str) -> Option<String> {
-    let Json::List(elements) = Json::parse(array)? else { return None };
-    Some(elements.iter().map(|element| format!("data: {element}\r\n\r\n")).collect())
 }
 
 #[test]

@@ -42,4 +42,5 @@ mod tls_up;
 mod transparency;
 mod upgrade;
 mod usage;
+mod vendors;
 mod wire;

@@ -44,7 +44,7 @@ pub struct Plan<'a> {
     pub server: &'a str,
     /// Lines added to every provider.
     pub provider: &'a str,
-    /// Tables added at the end.
+    /// Tables added at the end; `MOCK_ADDRESS` in them becomes the providers' address.
     pub more: &'a str,
     /// Another address for the providers than the mock's, e.g. a faulty peer of the test.
     pub upstream: Option<SocketAddr>,
@@ -205,6 +205,7 @@ fn spawn(folder: &Path) -> Child {
         .args(["run", "--config", "arouter.toml"])
         .current_dir(folder)
         .env("CANARY_PROVIDER_KEY", PROVIDER_KEY)
+        .env("DEEPSEEK_API_KEY", PROVIDER_KEY)
         .stdin(Stdio::null())
         .stdout(log.try_clone().unwrap())
         .stderr(log)
@@ -264,6 +265,7 @@ pub async fn request(
 
 fn config(plan: &Plan<'_>, gateway: SocketAddr, admin: SocketAddr, upstream: SocketAddr) -> String {
     let Plan { server, provider, more, .. } = plan;
+    let more = more.replace("MOCK_ADDRESS", &upstream.to_string());
     let key = r#"keys = [{ env = "CANARY_PROVIDER_KEY" }]"#;
     format!(
         r#"version = 1

@@ -170,9 +170,9 @@ fn vendors_are_reached_at_their_addresses() {
     for (model, slug, format, url, upstream, env) in VENDORS {
         assert_eq!(endpoints(&config, model), [(slug.to_owned(), upstream.to_owned())]);
         let provider = &config.providers[slug];
-        assert_eq!(format!("{:?}", provider.format), format, "{model}");
-        assert_eq!(provider.base_url.to_string(), url, "{model}");
-        let keys: Vec<_> = provider.keys.iter().map(|key| key.reference.clone()).collect();
+        assert_eq!(format!("{:?}", provider.format.unwrap()), format, "{model}");
+        assert_eq!(provider.base_url.as_ref().unwrap().to_string(), url, "{model}");
+        let keys: Vec<_> = provider.pool().iter().map(|key| key.reference.clone()).collect();
         let expected: Vec<_> = [env]
             .iter()
             .filter(|e| !e.is_empty())
@@ -203,8 +203,11 @@ fn clouds_are_left_to_people() {
     let (config, imported) = sample("clouds");
     assert_eq!(config.models.keys().collect::<Vec<_>>(), ["azure-env", "azure-gpt"]);
     let azure = &config.providers["azure"];
-    assert_eq!(azure.base_url.to_string(), "https://example.openai.azure.com/openai/v1");
-    let placeholder = &config.providers["azure-2"].base_url;
+    assert_eq!(
+        azure.base_url.as_ref().unwrap().to_string(),
+        "https://example.openai.azure.com/openai/v1"
+    );
+    let placeholder = config.providers["azure-2"].base_url.as_ref().unwrap();
     assert_eq!(placeholder.host(), "azure.set-me.invalid");
     for (setting, class, reason) in [
         ("model_list[0].litellm_params.model", Class::Manual, "v1 API"),
@@ -235,7 +238,7 @@ fn deployments_of_a_model_become_pools_and_endpoints() {
     let other = pair("openai", "gpt-4.1");
     assert_eq!(endpoints(&config, "other"), [other, by_router, own, claude.clone()]);
     assert_eq!(endpoints(&config, "dev"), [pair("openai-2", "gpt-4o"), claude]);
-    let keys = &config.providers["openai"].keys;
+    let keys = config.providers["openai"].pool();
     assert_eq!([keys[0].weight, keys[1].weight], [300, 150]);
     assert_eq!(keys[0].models.as_ref().unwrap(), &["gpt-4.1", "gpt-4o"]);
     assert_eq!(keys[1].models.as_ref().unwrap(), &["gpt-4o"]);
@@ -286,7 +289,7 @@ fn wildcards_are_prefixes() {
 fn literal_secrets_get_names() {
     let (config, imported) = sample("secrets");
     let env = |provider: &str| -> Vec<String> {
-        let keys = config.providers[provider].keys.iter();
+        let keys = config.providers[provider].pool().iter();
         keys.map(|key| match &key.reference {
             SecretRef::Env(name) => name.clone(),
             _ => panic!("{provider}"),

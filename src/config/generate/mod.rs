@@ -1,10 +1,11 @@
-//! What is generated from the types of the configuration: JSON Schema, a commented configuration,
-//! a reference for readers.
+//! What is generated from the types of the configuration and the known providers: JSON Schema, a
+//! commented configuration, references for readers.
 //!
 //! Used by `arouter config schema` and by `arouter config generate DIR` (`make conf`), which writes
 //! the files below the root of the source tree. A test fails when the committed files differ.
 
 mod markdown;
+mod providers;
 mod reference;
 mod toml_file;
 
@@ -24,6 +25,7 @@ pub fn artefacts() -> Vec<(&'static str, String)> {
         ("conf/arouter.schema.json", schema()),
         ("conf/arouter.toml", toml_file::render(&tables)),
         ("docs/configuration.md", markdown::render(&tables)),
+        ("docs/providers.md", providers::render()),
     ]
 }
 

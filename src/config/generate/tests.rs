@@ -44,7 +44,7 @@ fn the_commented_file_is_the_default_and_valid_when_uncommented() {
         })
         .collect();
     let config = load_beside_files(&uncommented.join("\n")).config;
-    assert_eq!(config.providers["openai"].keys.len(), 1);
+    assert_eq!(config.providers["openai"].pool().len(), 1);
     assert_eq!(config.models["openai/gpt-5.4"].endpoints.as_ref().unwrap().len(), 1);
     assert!(config.keys["demo"].expires_at.is_some());
     // Keys with a default show it.
@@ -102,6 +102,13 @@ fn every_example_loads() {
     names.sort();
     assert_eq!(
         names,
-        ["demo.toml", "keys.toml", "minimal.toml", "multi-provider.toml", "vendors.toml"]
+        [
+            "clouds.toml",
+            "demo.toml",
+            "keys.toml",
+            "minimal.toml",
+            "multi-provider.toml",
+            "vendors.toml"
+        ]
     );
 }

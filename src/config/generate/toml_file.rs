@@ -20,7 +20,7 @@ const HEAD: &str = "\
 ";
 
 /// Examples for names and for keys without a default; `*` is any table of that kind.
-const EXAMPLES: [(&str, &str); 46] = [
+const EXAMPLES: &[(&str, &str)] = &[
     ("include", "[\"conf.d/*.toml\"]"),
     ("server.tls.cert.file", "\"tls/cert.pem\""),
     ("server.tls.key.file", "\"tls/key.pem\""),
@@ -28,6 +28,23 @@ const EXAMPLES: [(&str, &str); 46] = [
     ("defaults.model", "\"openai/gpt-5.4\""),
     ("providers.*.format", "\"openai\""),
     ("providers.*.base_url", "\"https://api.openai.com/v1\""),
+    ("providers.*.kind", "\"standard\""),
+    ("providers.*.dialect", "\"openai\""),
+    ("providers.*.api_version", "\"2024-10-21\""),
+    ("providers.*.region", "\"eu-central-1\""),
+    ("providers.*.project", "\"my-project\""),
+    ("providers.*.credentials.env", "\"SERVICE_ACCOUNT_JSON\""),
+    ("providers.*.credentials.file", "\"/run/secrets/service-account.json\""),
+    ("providers.*.credentials.insecure_literal", "\"…\""),
+    ("providers.*.access_key_id.env", "\"AWS_ACCESS_KEY_ID\""),
+    ("providers.*.access_key_id.file", "\"/run/secrets/access-key-id\""),
+    ("providers.*.access_key_id.insecure_literal", "\"…\""),
+    ("providers.*.secret_access_key.env", "\"AWS_SECRET_ACCESS_KEY\""),
+    ("providers.*.secret_access_key.file", "\"/run/secrets/secret-access-key\""),
+    ("providers.*.secret_access_key.insecure_literal", "\"…\""),
+    ("providers.*.session_token.env", "\"AWS_SESSION_TOKEN\""),
+    ("providers.*.session_token.file", "\"/run/secrets/session-token\""),
+    ("providers.*.session_token.insecure_literal", "\"…\""),
     ("providers.*.aliases", "[\"oai\"]"),
     ("providers.*.ca_file", "\"tls/ca.pem\""),
     ("providers.*.headers", "{ OpenAI-Organization = \"org-example\" }"),
@@ -78,11 +95,19 @@ const NAMES: [(&str, &str); 4] = [
 ];
 
 /// Keys that exclude another one shown before them; they stay prose when the rest is uncommented.
-const ALTERNATIVES: [&str; 7] = [
+const ALTERNATIVES: &[&str] = &[
     "server.tls.key.env",
     "server.tls.key.insecure_literal",
     "providers.*.keys.file",
     "providers.*.keys.insecure_literal",
+    "providers.*.credentials.env",
+    "providers.*.credentials.insecure_literal",
+    "providers.*.access_key_id.file",
+    "providers.*.access_key_id.insecure_literal",
+    "providers.*.secret_access_key.file",
+    "providers.*.secret_access_key.insecure_literal",
+    "providers.*.session_token.file",
+    "providers.*.session_token.insecure_literal",
     "keys.*.hash",
     "keys.*.secret.file",
     "keys.*.secret.insecure_literal",

@@ -80,12 +80,49 @@ const CASES: &[(&str, &[&str])] = &[
         &["1:12 missing key `base_url` | add `base_url = …` to this table"],
     ),
     (
+        "[providers.a]\nbase_url = 'https://a.example'\n",
+        &["1:12 missing key `format` | add `format = …` to this table"],
+    ),
+    (
+        "[providers.a]\nkind = 'azure'\n",
+        &["1:12 missing key `base_url` | such as \"https://my-resource.openai.azure.com\""],
+    ),
+    (
+        "[providers.a]\nkind = 'azure'\nformat = 'anthropic'\nbase_url = 'https://a.example'\n",
+        &["3:10 a provider of kind `azure` does not speak `anthropic` | one of openai, responses"],
+    ),
+    ("[providers.a]\nkind = 'bedrok'\n", &["2:8 unknown value `bedrok` | did you mean `bedrock`?"]),
+    (
+        "[providers.a]\nformat = 'bedrock'\n",
+        &["1:12 missing key `region` | add `region = \"…\"` to this table, or set AWS_REGION"],
+    ),
+    (
+        "[providers.a]\nkind = 'vertex'\nregion = 'evil.example/'\n",
+        &["3:10 not the name of a region | such as \"eu-central-1\""],
+    ),
+    (
+        "[providers.a]\nkind = 'bedrock'\nregion = 'r'\naccess_key_id = 'AKIA'\n",
+        &[
+            "4:17 expected a table that says where the secret is, found a string | write { env = \"NAME\" } or { file = \"/path\" }",
+        ],
+    ),
+    (
+        "[providers.a]\nkind = 'bedrock'\nregion = 'r'\nrequired = true\n",
+        &[
+            "1:1 `a` is required but has no credential: environment variable AWS_ACCESS_KEY_ID, environment variable AWS_SECRET_ACCESS_KEY | set it, or remove `required`",
+        ],
+    ),
+    (
+        "[providers.a]\nformat = 'openai'\nbase_url = 'https://a.example'\ndialect = 'openia'\n",
+        &["4:11 no provider is known as `openia` | did you mean `openai`?"],
+    ),
+    (
         "[providers.a]\nformat = 'opnai'\nbase_url = 'https://a.example'\n",
         &["2:10 unknown value `opnai` | did you mean `openai`?"],
     ),
     (
         "[providers.a]\nformat = 'cohere'\nbase_url = 'https://a.example'\n",
-        &["2:10 unknown value `cohere` | one of openai, anthropic, gemini"],
+        &["2:10 unknown value `cohere` | one of openai, responses, anthropic, gemini, bedrock"],
     ),
     (
         "[providers.a]\nformat = 'openai'\nbase_ulr = 'https://a.example'\n",

@@ -170,5 +170,5 @@ fn pools_keep_weights_and_models() {
         weight: 3,
         models: Some(vec!["x".to_owned()]),
     };
-    assert_eq!(loaded.config.providers["a"].keys, [expected]);
+    assert_eq!(loaded.config.providers["a"].pool(), [expected]);
 }

@@ -104,10 +104,10 @@ fn the_documented_example_loads_and_says_what_is_without_effect() {
     assert_eq!(warned, names.map(|name| format!("`{name}` is not enforced by this version")));
     let config = loaded.config;
     let openai = &config.providers["openai"];
-    assert_eq!(openai.format, ProviderFormat::Openai);
-    assert_eq!(openai.base_url.to_string(), "https://api.openai.com/v1");
-    assert_eq!(openai.keys[0].reference, SecretRef::Env("OPENAI_API_KEY".to_owned()));
-    assert_eq!(openai.keys[0].weight, 1);
+    assert_eq!(openai.format, Some(ProviderFormat::Openai));
+    assert_eq!(openai.base_url.as_ref().unwrap().to_string(), "https://api.openai.com/v1");
+    assert_eq!(openai.pool()[0].reference, SecretRef::Env("OPENAI_API_KEY".to_owned()));
+    assert_eq!(openai.pool()[0].weight, 1);
     assert_eq!(openai.timeouts, Timeouts::default());
     assert_eq!(openai.data_policy.retains_days, Some(30));
     let model = &config.models["openai/gpt-5.4"];

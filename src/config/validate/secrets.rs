@@ -46,8 +46,10 @@ pub(super) fn check(findings: &mut Findings<'_>, env: Env<'_>) {
 }
 
 fn check_pool(findings: &mut Findings<'_>, name: &str, provider: &ProviderConfig, env: Env<'_>) {
+    check_account(findings, name, provider, env);
+    let pool = provider.pool();
     let mut usable = 0;
-    for (index, key) in provider.keys.iter().enumerate() {
+    for (index, key) in pool.iter().enumerate() {
         let at = steps!["providers", name, "keys", index];
         let Some(secret) = read(findings, &at, &key.reference, env) else { continue };
         usable += 1;
@@ -57,21 +59,66 @@ fn check_pool(findings: &mut Findings<'_>, name: &str, provider: &ProviderConfig
             findings.error(&at, message, "it may hold a line break or more than one line");
         }
     }
-    if provider.keys.is_empty() || usable == provider.keys.len() {
+    if pool.is_empty() || usable == pool.len() {
         return;
     }
-    let missing: Vec<String> = provider.keys.iter().map(|key| place(&key.reference)).collect();
+    let missing: Vec<String> = pool.iter().map(|key| place(&key.reference)).collect();
     let at = steps!["providers", name, "keys"];
     let which = missing.join(", ");
     if usable > 0 {
         let message = format!("`{name}` has only some of its credentials: {which}");
         findings.warning(&at, message, "set it, or remove it from the pool");
-    } else if provider.required {
+    } else {
+        report_missing(findings, &at, (name, provider), &which);
+    }
+}
+
+/// The secrets that a provider at a cloud has besides a pool.
+fn check_account(findings: &mut Findings<'_>, name: &str, provider: &ProviderConfig, env: Env<'_>) {
+    let mut missing = Vec::new();
+    for (key, reference) in provider.account_secrets() {
+        let at = steps!["providers", name, key];
+        if matches!(reference, SecretRef::Literal(_)) {
+            let message = "a credential is written into the configuration";
+            findings.warning(&at, message, "use { env = \"NAME\" } or { file = \"/path\" }");
+        }
+        match read(findings, &at, reference, env) {
+            Some(secret) if key != "credentials" => {
+                if HeaderValue::from_str(secret.expose()).is_err() {
+                    let place = place(reference);
+                    let message = format!("the secret has characters no header can carry: {place}");
+                    findings.error(&at, message, "it may hold a line break or more than one line");
+                }
+            }
+            Some(_) => {}
+            None if provider.needed_secrets().contains(&key) => missing.push(place(reference)),
+            None => {
+                let message = format!("`{name}` has no {key}: {}", place(reference));
+                findings.warning(&at, message, "set it, or remove it");
+            }
+        }
+    }
+    let written = |key: &str| provider.account_secrets().any(|(written, _)| written == key);
+    let unwritten = provider.needed_secrets().iter().filter(|key| !written(key));
+    missing.extend(unwritten.map(|key| format!("`{key}`")));
+    if !missing.is_empty() {
+        let at = steps!["providers", name];
+        report_missing(findings, &at, (name, provider), &missing.join(", "));
+    }
+}
+
+fn report_missing(
+    findings: &mut Findings<'_>,
+    at: &[Step],
+    (name, provider): (&str, &ProviderConfig),
+    which: &str,
+) {
+    if provider.required {
         let message = format!("`{name}` is required but has no credential: {which}");
-        findings.error(&at, message, "set it, or remove `required`");
+        findings.error(at, message, "set it, or remove `required`");
     } else {
         let message = format!("`{name}` is disabled, it has no credential: {which}");
-        findings.warning(&at, message, "set it to enable the provider");
+        findings.warning(at, message, "set it to enable the provider");
     }
 }
 

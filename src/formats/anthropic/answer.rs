@@ -5,7 +5,6 @@
 //! the whole one.
 
 use super::REASONING_FORMAT;
-use super::names;
 use crate::chat::message::ReasoningKind;
 use crate::chat::{FinishReason, Usage};
 use crate::formats::AnswerLabel;
@@ -204,12 +203,9 @@ impl<'s> Signature<'s> {
         if self.format == REASONING_FORMAT {
             return Cow::Borrowed(self.data);
         }
-        let id = self.id.unwrap_or_default();
-        // The call is written under its fitted id, so its signature names that one.
-        let id = if self.signs_call() { names::call_id(id) } else { Cow::Borrowed(id) };
         let carried = Carried {
             format: self.format.to_owned(),
-            id: id.into_owned(),
+            id: self.id.unwrap_or_default().to_owned(),
             encrypted: self.encrypted,
             data: self.data.to_owned(),
         };

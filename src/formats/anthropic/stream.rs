@@ -45,8 +45,6 @@ pub struct Decoder {
     stop_reason: Option<String>,
     /// The provider's words on a refusal.
     explanation: Option<String>,
-    /// The tier was told; it stays the same for the whole answer.
-    tier_told: bool,
     ended: bool,
 }
 
@@ -100,8 +98,7 @@ impl Decoder {
             self.counts.merge(counts);
             sink(Event::Usage(self.counts.usage()));
         }
-        if let Some(tier) = usage.and_then(service_tier).filter(|_| !self.tier_told) {
-            self.tier_told = true;
+        if let Some(tier) = usage.and_then(service_tier) {
             sink(Event::ServiceTier(tier));
         }
     }

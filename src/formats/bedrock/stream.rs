@@ -25,8 +25,10 @@ use std::borrow::Cow;
 
 /// A provider that never closes its blocks is cut off here.
 const MAX_OPEN_BLOCKS: usize = 1024;
-/// Sources kept per text block; more are left out.
+/// Sources kept per answer; more are left out.
 const MAX_CITATIONS: usize = 1024;
+/// Longest address and title of a source together; longer ones are left out.
+const MAX_SOURCE_BYTES: usize = 8 << 10;
 
 type Sink<'s> = dyn FnMut(Event<'_>) + 's;
 
@@ -38,6 +40,8 @@ pub struct Decoder {
     calls: u32,
     /// Characters of answer text so far.
     characters: u64,
+    /// Sources so far.
+    citations: usize,
     said_anything: bool,
     /// The counts have come.
     counted: bool,
@@ -175,10 +179,13 @@ impl Decoder {
             let start = self.characters;
             self.open(index, Kind::Text { start, cited: Vec::new() })?;
         }
+        let bytes = source.url.len().saturating_add(source.title.len());
         let open = self.open.iter_mut().rev().find(|open| open.index == index);
         if let Some(Kind::Text { cited, .. }) = open.map(|open| &mut open.kind)
-            && cited.len() < MAX_CITATIONS
+            && self.citations < MAX_CITATIONS
+            && bytes <= MAX_SOURCE_BYTES
         {
+            self.citations += 1;
             let (url, title) = (source.url.into_owned().into(), source.title.into_owned().into());
             cited.push(Citation { url, title, start: 0, end: 0 });
         }

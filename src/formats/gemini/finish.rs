@@ -67,6 +67,61 @@ pub(super) fn reason(word: &str, seen: Seen) -> FinishReason {
     }
 }
 
+/// Google's words for the end of an answer.
+const WORDS: [&str; 19] = [
+    "STOP",
+    "MAX_TOKENS",
+    "SAFETY",
+    "RECITATION",
+    "LANGUAGE",
+    "OTHER",
+    "BLOCKLIST",
+    "PROHIBITED_CONTENT",
+    "SPII",
+    "MALFORMED_FUNCTION_CALL",
+    "UNEXPECTED_TOOL_CALL",
+    "TOO_MANY_TOOL_CALLS",
+    "MODEL_ARMOR",
+    "IMAGE_SAFETY",
+    "IMAGE_PROHIBITED_CONTENT",
+    "IMAGE_RECITATION",
+    "IMAGE_OTHER",
+    "NO_IMAGE",
+    "FINISH_REASON_UNSPECIFIED",
+];
+/// Google's words for the reason to refuse a prompt.
+const BLOCKS: [&str; 7] = [
+    "SAFETY",
+    "OTHER",
+    "BLOCKLIST",
+    "PROHIBITED_CONTENT",
+    "IMAGE_SAFETY",
+    "MODEL_ARMOR",
+    "JAILBREAK",
+];
+
+/// The word for a Gemini client: the provider's own if it is Google's and means the same.
+pub(super) fn written(finish: FinishReason, native: Option<&str>) -> &'static str {
+    let known = native.and_then(|native| WORDS.iter().find(|word| **word == native));
+    let seen = Seen { calls: finish == FinishReason::ToolCalls, content: true };
+    let fits = |word: &&&'static str| {
+        [seen, Seen::default()].iter().any(|seen| reason(word, *seen) == finish)
+    };
+    match (known.filter(fits), finish) {
+        (Some(word), _) => word,
+        (None, FinishReason::Stop | FinishReason::ToolCalls) => "STOP",
+        (None, FinishReason::Length) => "MAX_TOKENS",
+        (None, FinishReason::ContentFilter) => "SAFETY",
+        (None, FinishReason::Error) => "OTHER",
+    }
+}
+
+/// The word for a refused prompt.
+pub(super) fn written_block(native: Option<&str>) -> &'static str {
+    let known = native.and_then(|native| BLOCKS.iter().find(|word| **word == native));
+    known.copied().unwrap_or("SAFETY")
+}
+
 /// Why the prompt was blocked: the word, and a text for the caller.
 pub(super) fn block<'a>(feedback: &super::answer::PromptFeedback<'a>) -> Option<Block<'a>> {
     let reason = match feedback.block_reason.as_ref()? {
@@ -131,6 +186,28 @@ mod tests {
         ] {
             assert_eq!(reason(word, seen), expected, "{word} {seen:?}");
         }
+    }
+
+    #[test]
+    fn words_for_clients() {
+        use FinishReason::{ContentFilter, Error, Length, Stop, ToolCalls};
+        for (finish, native, expected) in [
+            (Stop, None, "STOP"),
+            (Stop, Some("end_turn"), "STOP"),
+            (Stop, Some("OTHER"), "OTHER"),
+            (Stop, Some("MAX_TOKENS"), "STOP"),
+            (ToolCalls, Some("tool_use"), "STOP"),
+            (ToolCalls, Some("UNEXPECTED_TOOL_CALL"), "UNEXPECTED_TOOL_CALL"),
+            (Length, Some("length"), "MAX_TOKENS"),
+            (ContentFilter, Some("refusal"), "SAFETY"),
+            (ContentFilter, Some("RECITATION"), "RECITATION"),
+            (Error, None, "OTHER"),
+            (Error, Some("MALFORMED_FUNCTION_CALL"), "MALFORMED_FUNCTION_CALL"),
+        ] {
+            assert_eq!(written(finish, native), expected, "{finish:?} {native:?}");
+        }
+        assert_eq!(written_block(Some("JAILBREAK")), "JAILBREAK");
+        assert_eq!(written_block(Some("content_filter")), "SAFETY");
     }
 
     #[test]

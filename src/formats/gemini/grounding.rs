@@ -1,12 +1,15 @@
-//! Sources of an answer: Gemini's byte offsets become character offsets of the joined text.
+//! Sources of an answer: Gemini's byte offsets become character offsets of the joined text, and back.
 //!
 //! Supports point into the answer's visible text as a whole, streamed or not, so that one
 //! [`TextMap`] per alternative is enough. Text in ASCII costs it nothing.
 
 use super::answer::Text;
 use crate::chat::response::Citation;
+use crate::json::write_string;
+use bytes::{BufMut, BytesMut};
 use serde::Deserialize;
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 /// Text beyond this is taken as ASCII, so that the map stays small whatever a provider sends.
 const MAX_MAPPED_BYTES: usize = 4 * 1024 * 1024;
@@ -137,6 +140,57 @@ impl<'a> CitationMetadata<'a> {
     }
 }
 
+/// Appends `,"groundingMetadata":{…}`; `text` is the visible text that the sources support.
+pub(super) fn write(citations: &[Citation<'_>], text: &TextMap, out: &mut BytesMut) {
+    let mut sources: Vec<(&str, &str)> = Vec::new();
+    let mut known: HashMap<(&str, &str), usize> = HashMap::new();
+    let mut supports: Vec<((u64, u64), Vec<usize>)> = Vec::new();
+    for Citation { url, title, start, end } in citations {
+        let source = (url.as_ref(), title.as_ref());
+        let at = *known.entry(source).or_insert_with(|| {
+            sources.push(source);
+            sources.len() - 1
+        });
+        match supports.last_mut() {
+            _ if end <= start => {}
+            Some((range, chunks)) if *range == (*start, *end) => chunks.push(at),
+            _ => supports.push(((*start, *end), vec![at])),
+        }
+    }
+    out.put_slice(br#","groundingMetadata":{"groundingChunks":["#);
+    for (at, (url, title)) in sources.iter().enumerate() {
+        out.put_slice(if at > 0 { br#",{"web":{"uri":"# } else { br#"{"web":{"uri":"# });
+        write_string(out, url);
+        out.put_slice(br#","title":"#);
+        write_string(out, title);
+        out.put_slice(b"}}");
+    }
+    out.put_slice(br#"],"groundingSupports":["#);
+    for (at, ((start, end), chunks)) in supports.iter().enumerate() {
+        if at > 0 {
+            out.put_u8(b',');
+        }
+        write_support((text.bytes(*start), text.bytes(*end)), chunks, out);
+    }
+    out.put_slice(b"]}");
+}
+
+fn write_support(bytes: (usize, usize), chunks: &[usize], out: &mut BytesMut) {
+    let mut number = itoa::Buffer::new();
+    out.put_slice(br#"{"segment":{"startIndex":"#);
+    out.put_slice(number.format(bytes.0).as_bytes());
+    out.put_slice(br#","endIndex":"#);
+    out.put_slice(number.format(bytes.1).as_bytes());
+    out.put_slice(br#"},"groundingChunkIndices":["#);
+    for (at, chunk) in chunks.iter().enumerate() {
+        if at > 0 {
+            out.put_u8(b',');
+        }
+        out.put_slice(number.format(*chunk).as_bytes());
+    }
+    out.put_slice(b"]}");
+}
+
 /// Which bytes of the visible text begin a character.
 #[derive(Debug, Default)]
 pub(super) struct TextMap {
@@ -170,6 +224,25 @@ impl TextMap {
             }
             self.mapped += 1;
         }
+    }
+
+    /// Number of bytes in the first `characters` characters.
+    pub(super) fn bytes(&self, characters: u64) -> usize {
+        let characters = usize::try_from(characters).unwrap_or(usize::MAX);
+        let Some(mut wanted) = characters.checked_sub(self.ascii) else { return characters };
+        for (at, word) in self.starts.iter().enumerate() {
+            let here = word.count_ones() as usize;
+            if wanted >= here {
+                wanted -= here;
+                continue;
+            }
+            let mut rest = *word;
+            for _ in 0..wanted {
+                rest &= rest - 1;
+            }
+            return self.ascii + at * 64 + rest.trailing_zeros() as usize;
+        }
+        self.ascii + self.mapped
     }
 
     /// Number of characters in the first `bytes` bytes.
@@ -232,8 +305,11 @@ mod tests {
             map.push(rest);
             for (count, (at, _)) in text.char_indices().enumerate() {
                 prop_assert_eq!(map.characters(at), count as u64);
+                prop_assert_eq!(map.bytes(count as u64), at);
             }
             prop_assert_eq!(map.characters(text.len()), text.chars().count() as u64);
+            prop_assert_eq!(map.bytes(text.chars().count() as u64), text.len());
+            prop_assert_eq!(map.bytes(u64::MAX), text.len());
             prop_assert_eq!(map.characters(usize::MAX), text.chars().count() as u64);
         }
     }

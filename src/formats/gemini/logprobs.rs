@@ -1,6 +1,8 @@
-//! Log probabilities in OpenAI's shape.
+//! Log probabilities: Gemini's shape read into OpenAI's, and OpenAI's written in Gemini's.
 
 use super::answer::Text;
+use crate::json::write_string;
+use bytes::{BufMut, BytesMut};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -57,6 +59,53 @@ impl Chosen<'_> {
     }
 }
 
+/// OpenAI's `logprobs` object.
+#[derive(Debug, Deserialize)]
+struct Given<'a> {
+    #[serde(borrow)]
+    content: Option<Vec<GivenToken<'a>>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct GivenToken<'a> {
+    #[serde(borrow)]
+    token: Text<'a>,
+    #[serde(borrow)]
+    logprob: &'a RawValue,
+    #[serde(borrow)]
+    top_logprobs: Option<Vec<GivenToken<'a>>>,
+}
+
+/// Appends `,"logprobsResult":{…}` made of OpenAI's object; nothing when it says nothing.
+pub(super) fn write(openai: &RawValue, out: &mut BytesMut) {
+    let given = serde_json::from_str::<Given<'_>>(openai.get()).ok();
+    let Some(tokens) = given.and_then(|given| given.content).filter(|list| !list.is_empty()) else {
+        return;
+    };
+    out.put_slice(br#","logprobsResult":{"topCandidates":["#);
+    for (at, token) in tokens.iter().enumerate() {
+        out.put_slice(if at > 0 { br#",{"candidates":"# } else { br#"{"candidates":"# });
+        write_tokens(token.top_logprobs.as_deref().unwrap_or_default(), out);
+        out.put_u8(b'}');
+    }
+    out.put_slice(br#"],"chosenCandidates":"#);
+    write_tokens(&tokens, out);
+    out.put_u8(b'}');
+}
+
+fn write_tokens(tokens: &[GivenToken<'_>], out: &mut BytesMut) {
+    out.put_u8(b'[');
+    for (at, token) in tokens.iter().enumerate() {
+        out.put_slice(if at > 0 { br#",{"token":"# } else { br#"{"token":"# });
+        write_string(out, &token.token.0);
+        out.put_slice(br#","logProbability":"#);
+        // A number has no line breaks in it, unlike what may be put in its place.
+        out.put_slice(super::json_text::compact(token.logprob.get()).as_bytes());
+        out.put_u8(b'}');
+    }
+    out.put_u8(b']');
+}
+
 fn entry<'t>(token: &'t Token<'_>, top_logprobs: Option<Vec<Entry<'t>>>) -> Entry<'t> {
     let text = token.token.as_ref().map_or("", |text| text.0.as_ref());
     let logprob = token.log_probability.unwrap_or(0.0);
@@ -66,6 +115,23 @@ fn entry<'t>(token: &'t Token<'_>, top_logprobs: Option<Vec<Entry<'t>>>) -> Entr
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn written_ones_read_the_same() {
+        let openai = r#"{"content":[{"token":"é","logprob":-0.5,"bytes":[195,169],"top_logprobs":[{"token":"e","logprob":-2.0,"bytes":[101]}]},{"token":"\"","logprob":-1.0,"bytes":[34],"top_logprobs":[]}]}"#;
+        let mut out = BytesMut::from(&b"{\"a\":1"[..]);
+        write(serde_json::from_str(openai).unwrap(), &mut out);
+        out.put_u8(b'}');
+        let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        let result = value["logprobsResult"].to_string();
+        let chosen: Chosen<'_> = serde_json::from_str(&result).unwrap();
+        assert_eq!(chosen.in_openai_shape().unwrap().get(), openai);
+        for nothing in ["null", "{}", r#"{"content":[]}"#, r#"{"content":5}"#] {
+            let mut out = BytesMut::new();
+            write(serde_json::from_str(nothing).unwrap(), &mut out);
+            assert!(out.is_empty(), "{nothing}");
+        }
+    }
 
     #[test]
     fn tokens_and_alternatives() {

@@ -19,6 +19,7 @@ mod logprobs;
 mod media_type;
 mod model;
 mod partial_args;
+mod parts;
 mod signature;
 
 pub use media_type::needs_bytes;
@@ -26,5 +27,7 @@ pub use media_type::needs_bytes;
 /// Mark of Gemini's reasoning and signatures: only Gemini accepts them back.
 pub const REASONING_FORMAT: &str = "google-gemini-v1";
 
+#[cfg(test)]
+mod loops;
 #[cfg(test)]
 pub(in crate::formats) mod recordings;

@@ -1,9 +1,9 @@
-//! Reads a whole `GenerateContentResponse`.
+//! Reads a whole `GenerateContentResponse`; `encode` writes one.
 //!
 //! Parts keep their order; visible code and results become fenced text. A blocked prompt is an
 //! answer that refuses, not an error.
 
-mod encode;
+pub(super) mod encode;
 
 pub use encode::encode;
 

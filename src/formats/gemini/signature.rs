@@ -54,10 +54,7 @@ impl<'a> Signature<'a> {
 
     /// A piece of reasoning of which nothing is readable here.
     pub(super) fn into_reasoning(self) -> Reasoning<'a> {
-        let kind = match self.encrypted {
-            true => ReasoningKind::Encrypted,
-            false => kind_of(&self.format),
-        };
+        let kind = if self.encrypted { ReasoningKind::Encrypted } else { kind_of(&self.format) };
         Reasoning {
             kind,
             text: Cow::Borrowed(""),

@@ -1,4 +1,4 @@
-//! Gemini's stream, event by event, in neutral terms.
+//! Gemini's stream, event by event, in neutral terms; `encoder` writes one.
 //!
 //! Each event is a whole `GenerateContentResponse` with the newest parts. Gemini has no end marker
 //! and may name a finish reason before the last event, so that the end is told only when the
@@ -16,6 +16,7 @@ use super::{error, grounding};
 use crate::chat::{Event, Usage};
 use crate::formats::{StreamDecoder, StreamFault};
 use choice::Choice;
+use std::borrow::Cow;
 
 /// Gemini gives at most eight alternatives.
 const MAX_CHOICES: usize = 32;
@@ -29,6 +30,7 @@ pub struct Decoder {
     started: bool,
     choices: Vec<Choice>,
     usage: Usage,
+    tier: Option<Cow<'static, str>>,
 }
 
 impl Decoder {
@@ -49,7 +51,12 @@ impl Decoder {
         if let Some(feedback) = answer.prompt_feedback {
             self.blocked(&feedback, sink)?;
         }
-        let mut usage = answer.usage_metadata.map(|counts| counts.counts()).unwrap_or_default();
+        let metadata = answer.usage_metadata.unwrap_or_default();
+        let mut usage = metadata.counts();
+        if let Some(tier) = metadata.tier().filter(|tier| self.tier.as_ref() != Some(tier)) {
+            self.tier = Some(tier.clone());
+            sink(Event::ServiceTier(tier));
+        }
         for (position, candidate) in answer.candidates.unwrap_or_default().into_iter().enumerate() {
             let index = candidate.index.and_then(|i| usize::try_from(i).ok()).unwrap_or(position);
             let searches = candidate.grounding_metadata.as_ref();

@@ -1,10 +1,12 @@
-//! Reads `usageMetadata` into inclusive token counts.
+//! Reads `usageMetadata` into inclusive token counts, and writes it.
 //!
 //! Google counts thoughts and tool-use prompts beside the other counts and leaves zeros out; a
 //! metadata object that states no count at all (Vertex sends such) says nothing.
 
 use super::answer::Word;
 use crate::chat::Usage;
+use crate::json::write_string;
+use bytes::{BufMut, BytesMut};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 use std::borrow::Cow;
@@ -114,6 +116,69 @@ impl Metadata<'_> {
     }
 }
 
+/// Appends `,"usageMetadata":{…}`; nothing when nothing is known. `tier` is in OpenAI's words.
+pub(super) fn write(usage: &Usage, tier: Option<&str>, out: &mut BytesMut) {
+    let tier = tier.and_then(|tier| match tier {
+        "default" | "standard" => Some("standard"),
+        "flex" => Some("flex"),
+        "priority" | "fast" => Some("priority"),
+        _ => None,
+    });
+    if usage.is_missing() && tier.is_none() {
+        return;
+    }
+    let above_zero = |count: Option<u64>| count.filter(|count| *count > 0);
+    let reasoning = above_zero(usage.reasoning);
+    let visible = usage.completion.map(|all| all.saturating_sub(reasoning.unwrap_or(0)));
+    let total = usage.prompt.and(usage.completion).map(|_| usage.total());
+    let mut separator: &[u8] = br#","usageMetadata":{"#;
+    for (name, count) in [
+        ("promptTokenCount", usage.prompt),
+        ("cachedContentTokenCount", above_zero(usage.cached)),
+        ("candidatesTokenCount", visible),
+        ("thoughtsTokenCount", reasoning),
+        ("totalTokenCount", total),
+    ] {
+        let Some(count) = count else { continue };
+        out.put_slice(separator);
+        write_string(out, name);
+        out.put_u8(b':');
+        out.put_slice(itoa::Buffer::new().format(count).as_bytes());
+        separator = b",";
+    }
+    for (name, all, sound) in [
+        ("promptTokensDetails", usage.prompt, usage.audio_prompt),
+        ("candidatesTokensDetails", visible, usage.audio_completion),
+    ] {
+        let (Some(all), Some(sound)) = (all, above_zero(sound)) else { continue };
+        out.put_slice(separator);
+        write_string(out, name);
+        out.put_slice(b":[");
+        let text = all.saturating_sub(sound);
+        if text > 0 {
+            write_modality("TEXT", text, out);
+            out.put_u8(b',');
+        }
+        write_modality("AUDIO", sound, out);
+        out.put_u8(b']');
+        separator = b",";
+    }
+    if let Some(tier) = tier {
+        out.put_slice(separator);
+        out.put_slice(br#""serviceTier":"#);
+        write_string(out, tier);
+    }
+    out.put_u8(b'}');
+}
+
+fn write_modality(name: &str, count: u64, out: &mut BytesMut) {
+    out.put_slice(br#"{"modality":"#);
+    write_string(out, name);
+    out.put_slice(br#","tokenCount":"#);
+    out.put_slice(itoa::Buffer::new().format(count).as_bytes());
+    out.put_u8(b'}');
+}
+
 fn sum(first: Option<u64>, second: Option<u64>) -> Option<u64> {
     match (first, second) {
         (None, None) => None,
@@ -170,6 +235,35 @@ mod tests {
             "totalTokenCount":20,"cachedContentTokenCount":1.5}"#,
         );
         assert_eq!((usage.prompt, usage.completion, usage.cached), (Some(12), Some(8), Some(0)));
+    }
+
+    #[test]
+    fn what_is_written_reads_the_same() {
+        let full = Usage {
+            prompt: Some(100),
+            completion: Some(50),
+            cached: Some(64),
+            reasoning: Some(30),
+            audio_prompt: Some(10),
+            audio_completion: Some(20),
+            ..Usage::default()
+        };
+        let zero = Usage { cached: Some(0), reasoning: Some(0), audio_prompt: None, ..full };
+        let half = Usage { completion: None, reasoning: Some(0), audio_completion: None, ..full };
+        for (given, tier) in [(full, Some("priority")), (zero, None), (half, Some("default"))] {
+            let mut out = BytesMut::from(&b"{\"a\":1"[..]);
+            write(&given, tier, &mut out);
+            out.put_u8(b'}');
+            let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
+            let object = value["usageMetadata"].to_string();
+            let again = usage(object.as_bytes());
+            let metadata: Metadata<'_> = serde_json::from_str(&object).unwrap();
+            assert_eq!(again, given, "{object}");
+            assert_eq!(metadata.tier().as_deref(), tier);
+        }
+        let mut out = BytesMut::new();
+        write(&Usage::default(), Some("scale"), &mut out);
+        assert!(out.is_empty());
     }
 
     #[test]

@@ -69,7 +69,7 @@ pub struct Dialect {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelRule {
-    /// Names of models, or their beginnings up to a `-`.
+    /// Names of models, or their beginnings up to a `-`; `*` fits all.
     pub names: Vec<String>,
     /// Top-level parameters on which these models fail; `reasoning_effort` stands for every way to
     /// ask for reasoning.
@@ -289,6 +289,9 @@ impl ModelRule {
     fn fits(&self, model: &str) -> bool {
         let model = model.rsplit('/').next().unwrap_or(model);
         self.names.iter().any(|name| {
+            if name == "*" {
+                return true;
+            }
             let rest = model.strip_prefix(name.as_str());
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
         })

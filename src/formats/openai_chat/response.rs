@@ -7,6 +7,7 @@ mod decode;
 
 use super::error::write_optional;
 use super::{stream, usage};
+use crate::chat::event::AudioPiece;
 use crate::chat::message::{Media, Reasoning, ReasoningKind};
 use crate::chat::response::{Choice, Citation};
 use crate::chat::tool::ToolCall;
@@ -15,7 +16,7 @@ use crate::formats::AnswerLabel;
 use crate::json::write_string;
 use bytes::{BufMut, Bytes, BytesMut};
 pub use decode::decode;
-pub(super) use decode::{annotations, finish_reason};
+pub(super) use decode::{annotations, audio, finish_reason, logprobs, sources};
 use std::borrow::Cow;
 
 /// Writes a whole answer.
@@ -82,6 +83,7 @@ struct Sorted<'r, 'a> {
     reasoning: Vec<&'r Reasoning<'a>>,
     calls: Vec<&'r ToolCall<'a>>,
     images: Vec<&'r Media<'a>>,
+    audio: Vec<&'r AudioPiece<'a>>,
 }
 
 impl<'r, 'a> Sorted<'r, 'a> {
@@ -94,9 +96,9 @@ impl<'r, 'a> Sorted<'r, 'a> {
                 Part::Reasoning(piece) => sorted.reasoning.push(piece),
                 Part::ToolCall(call) => sorted.calls.push(call),
                 Part::Image { source, .. } => sorted.images.push(source),
+                Part::SpokenAnswer(piece) => sorted.audio.push(piece),
                 Part::File { .. }
                 | Part::Audio { .. }
-                | Part::SpokenAnswer(_)
                 | Part::Video { .. }
                 | Part::ToolResult { .. } => {}
             }
@@ -117,7 +119,9 @@ fn write_message(choice: &Choice<'_>, label: &AnswerLabel, out: &mut BytesMut) {
     let sorted = Sorted::of(&choice.parts);
     match &sorted.content {
         Some(text) if !text.is_empty() => write_string(out, text),
-        _ if sorted.calls.is_empty() && sorted.refusal.is_none() => out.put_slice(br#""""#),
+        _ if sorted.calls.is_empty() && sorted.refusal.is_none() && sorted.audio.is_empty() => {
+            out.put_slice(br#""""#);
+        }
         _ => out.put_slice(b"null"),
     }
     if let Some(refusal) = &sorted.refusal {
@@ -127,6 +131,7 @@ fn write_message(choice: &Choice<'_>, label: &AnswerLabel, out: &mut BytesMut) {
     write_reasoning(&sorted, label, out);
     write_list(out, br#","tool_calls":"#, &sorted.calls, |call, out| write_call(call, out));
     write_list(out, br#","images":"#, &sorted.images, |source, out| write_image(source, out));
+    write_sound(&sorted.audio, label, out);
     write_list(out, br#","annotations":"#, &choice.citations, write_citation);
 }
 
@@ -140,10 +145,15 @@ fn write_reasoning(sorted: &Sorted<'_, '_>, label: &AnswerLabel, out: &mut Bytes
         out.put_slice(br#","reasoning":"#);
         write_string(out, &words);
     }
-    let mut details = Vec::with_capacity(sorted.reasoning.len());
-    if !label.exclude_reasoning {
-        details.extend(sorted.reasoning.iter().map(|piece| Detail::Reasoning(piece)));
-    }
+    // What is withheld is the text; signatures are needed to go on.
+    let kept = |piece: &&&Reasoning<'_>| !label.exclude_reasoning || piece.signature.is_some();
+    let quiet = label.exclude_reasoning;
+    let mut details: Vec<Detail<'_, '_>> = sorted
+        .reasoning
+        .iter()
+        .filter(kept)
+        .map(|piece| Detail::Reasoning { piece, quiet })
+        .collect();
     details.extend(sorted.calls.iter().filter_map(|call| {
         Some(Detail::CallSignature { call, signature: call.signature.as_deref()? })
     }));
@@ -156,12 +166,13 @@ fn write_reasoning(sorted: &Sorted<'_, '_>, label: &AnswerLabel, out: &mut Bytes
 
 /// An element of `reasoning_details`.
 enum Detail<'r, 'a> {
-    Reasoning(&'r Reasoning<'a>),
-    /// Gemini's signature of a tool call; not reasoning to be read, but needed to go on.
-    CallSignature {
-        call: &'r ToolCall<'a>,
-        signature: &'r str,
+    Reasoning {
+        piece: &'r Reasoning<'a>,
+        /// Whether its text is withheld.
+        quiet: bool,
     },
+    /// Gemini's signature of a tool call; not reasoning to be read, but needed to go on.
+    CallSignature { call: &'r ToolCall<'a>, signature: &'r str },
 }
 
 fn write_detail(detail: &Detail<'_, '_>, index: u32, out: &mut BytesMut) {
@@ -171,8 +182,8 @@ fn write_detail(detail: &Detail<'_, '_>, index: u32, out: &mut BytesMut) {
             write_string(out, signature);
             (Some(call.id.as_ref()), stream::CALL_SIGNATURE_FORMAT)
         }
-        Detail::Reasoning(piece) => {
-            write_piece(piece, out);
+        Detail::Reasoning { piece, quiet } => {
+            write_piece(piece, if *quiet { "" } else { &piece.text }, out);
             (piece.id.as_deref(), piece.format.as_deref().unwrap_or("unknown"))
         }
     };
@@ -185,25 +196,51 @@ fn write_detail(detail: &Detail<'_, '_>, index: u32, out: &mut BytesMut) {
     out.put_slice(b"}");
 }
 
-fn write_piece(piece: &Reasoning<'_>, out: &mut BytesMut) {
-    match piece.kind {
-        ReasoningKind::Text => {
-            out.put_slice(br#"{"type":"reasoning.text","text":"#);
-            write_string(out, &piece.text);
-            if let Some(signature) = &piece.signature {
-                out.put_slice(br#","signature":"#);
-                write_string(out, signature);
+/// The opening of an element of `reasoning_details`, up to its text or data.
+fn write_piece(piece: &Reasoning<'_>, text: &str, out: &mut BytesMut) {
+    let mut put = |name: &[u8], value: &str| {
+        out.put_slice(name);
+        write_string(out, value);
+    };
+    let signature = piece.signature.as_deref();
+    match (piece.kind, signature) {
+        (ReasoningKind::Text, Some(signature)) if text.is_empty() => {
+            put(br#"{"type":"reasoning.text","signature":"#, signature);
+        }
+        (ReasoningKind::Text, signature) => {
+            put(br#"{"type":"reasoning.text","text":"#, text);
+            if let Some(signature) = signature {
+                put(br#","signature":"#, signature);
             }
         }
-        ReasoningKind::Summary => {
-            out.put_slice(br#"{"type":"reasoning.summary","summary":"#);
-            write_string(out, &piece.text);
-        }
-        ReasoningKind::Encrypted => {
-            out.put_slice(br#"{"type":"reasoning.encrypted","data":"#);
-            write_string(out, piece.signature.as_deref().unwrap_or_default());
+        (ReasoningKind::Summary, _) => put(br#"{"type":"reasoning.summary","summary":"#, text),
+        (ReasoningKind::Encrypted, signature) => {
+            put(br#"{"type":"reasoning.encrypted","data":"#, signature.unwrap_or_default());
         }
     }
+}
+
+/// `audio` of the message. OpenAI's clients count on all four members.
+fn write_sound(pieces: &[&AudioPiece<'_>], label: &AnswerLabel, out: &mut BytesMut) {
+    if pieces.is_empty() {
+        return;
+    }
+    let stated = |pick: for<'p> fn(&'p AudioPiece<'_>) -> Option<&'p str>| {
+        pieces.iter().find_map(|piece| pick(piece)).unwrap_or_default()
+    };
+    out.put_slice(br#","audio":{"id":"#);
+    match stated(|piece| piece.id.as_deref()) {
+        "" => write_string(out, &format!("audio_{}", label.id)),
+        id => write_string(out, id),
+    }
+    out.put_slice(br#","data":"#);
+    write_string(out, stated(|piece| piece.data.as_deref()));
+    out.put_slice(br#","transcript":"#);
+    write_string(out, stated(|piece| piece.transcript.as_deref()));
+    out.put_slice(br#","expires_at":"#);
+    let expires = pieces.iter().find_map(|piece| piece.expires_at_s).unwrap_or(label.created_s);
+    out.put_slice(itoa::Buffer::new().format(expires).as_bytes());
+    out.put_slice(b"}");
 }
 
 /// Appends `name` and an array, or nothing when there are no elements.
@@ -229,6 +266,14 @@ pub(super) fn write_list<T>(
 fn write_call(call: &ToolCall<'_>, out: &mut BytesMut) {
     out.put_slice(br#"{"id":"#);
     write_string(out, &call.id);
+    if call.custom {
+        out.put_slice(br#","type":"custom","custom":{"name":"#);
+        write_string(out, &call.name);
+        out.put_slice(br#","input":"#);
+        write_string(out, &call.arguments);
+        out.put_slice(b"}}");
+        return;
+    }
     out.put_slice(br#","type":"function","function":{"name":"#);
     write_string(out, &call.name);
     out.put_slice(br#","arguments":"#);

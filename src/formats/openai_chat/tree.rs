@@ -7,12 +7,13 @@
 
 use crate::formats::FormatError;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
 /// Members whose value is kept as text.
-const RAW_KEYS: [&str; 4] = ["parameters", "schema", "arguments", "web_search_options"];
+const RAW_KEYS: [&str; 5] = ["parameters", "schema", "arguments", "web_search_options", "logprobs"];
 
 /// A JSON value.
 #[derive(Debug, Default)]
@@ -104,6 +105,14 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// The value as JSON text, written anew unless it was kept raw.
+    pub(super) fn into_raw(self) -> Option<Cow<'a, RawValue>> {
+        match self {
+            Self::Raw(raw) => Some(Cow::Borrowed(raw)),
+            node => serde_json::value::to_raw_value(&node).ok().map(Cow::Owned),
+        }
+    }
+
     /// JSON text of a tool call's arguments: a string holds it, an object is it.
     pub(crate) fn into_json_text(self) -> Option<Cow<'a, str>> {
         match self {
@@ -116,6 +125,24 @@ impl<'a> Node<'a> {
             }
             Self::Raw(raw) if raw.get() != "null" => Some(Cow::Borrowed(raw.get())),
             _ => None,
+        }
+    }
+}
+
+impl Serialize for Node<'_> {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => out.serialize_unit(),
+            Self::Bool(value) => out.serialize_bool(*value),
+            Self::Integer(number) => out.serialize_i64(*number),
+            Self::Unsigned(number) => out.serialize_u64(*number),
+            Self::Float(number) => out.serialize_f64(*number),
+            Self::Text(text) => out.serialize_str(text),
+            Self::Array(items) => out.collect_seq(items),
+            Self::Object(members) => {
+                out.collect_map(members.iter().map(|(key, value)| (key, value)))
+            }
+            Self::Raw(raw) => raw.serialize(out),
         }
     }
 }
@@ -287,6 +314,8 @@ impl<'a, 'p> Fields<'a, 'p> {
         match self.take(key) {
             None => Ok(None),
             Some(Node::Bool(value)) => Ok(Some(value)),
+            Some(Node::Raw(raw)) if raw.get() == "true" => Ok(Some(true)),
+            Some(Node::Raw(raw)) if raw.get() == "false" => Ok(Some(false)),
             Some(_) => Err(self.fault(key, "must be true or false")),
         }
     }
@@ -354,6 +383,18 @@ impl<'a, 'p> Fields<'a, 'p> {
         match self.take(key) {
             None => Ok(None),
             Some(Node::Raw(raw)) if raw.get().starts_with('{') => Ok(Some(raw)),
+            Some(_) => Err(self.fault(key, "must be an object")),
+        }
+    }
+
+    /// An object whose members matter to nobody here, as JSON text.
+    pub(super) fn opaque_object(
+        &mut self,
+        key: &str,
+    ) -> Result<Option<Cow<'a, RawValue>>, FormatError> {
+        match self.take(key) {
+            None => Ok(None),
+            Some(node @ Node::Object(_)) => Ok(node.into_raw()),
             Some(_) => Err(self.fault(key, "must be an object")),
         }
     }

@@ -146,7 +146,12 @@ impl Tap {
             self.tail(tail, observed, out)?;
         }
         let told = observed.ended;
-        self.decoder.finish(&mut |event| observe::event(observed, &event))?;
+        let finished = self.decoder.finish(&mut |event| observe::event(observed, &event));
+        if finished.is_err() {
+            // The error that the client will be told must not be glued to a torn line.
+            out.end_event();
+            return finished;
+        }
         observed.ended = true;
         if !told && matches!(self.format, Format::OpenAi(_)) {
             out.buffer().extend_from_slice(sse::DONE);

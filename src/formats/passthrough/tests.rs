@@ -3,6 +3,7 @@
 use super::*;
 use crate::error::{GatewayError, Kind};
 use crate::formats::gemini::recordings;
+use crate::formats::openai_chat::dialect::OPENAI;
 use crate::formats::translator::Translator;
 use crate::formats::{AnswerLabel, Framing, Observed, StreamFault};
 use serde_json::Value;
@@ -173,7 +174,10 @@ fn recorded_usage_and_finish_are_observed() {
             let first = chunk["choices"].as_array()?.iter().find(|c| c["index"] == 0)?;
             first["finish_reason"].as_str()
         });
-        assert_eq!(observed.finish.is_some(), finish.is_some(), "{}", stream.id);
+        // Where the provider states none, the end of the stream is one.
+        assert!(observed.finish.is_some(), "{}", stream.id);
+        let derived = observed.native_finish.is_none();
+        assert_eq!(derived, finish.is_none_or(str::is_empty), "{}", stream.id);
         let speaks = chunks.iter().any(|chunk| {
             let delta = &chunk["choices"][0]["delta"];
             let text = |key: &str| delta[key].as_str().is_some_and(|text| !text.is_empty());
@@ -360,8 +364,8 @@ fn requests_differ_only_where_they_must() {
     let rewrite = |format, body: &'static str, stream| {
         let body = Bytes::from_static(body.as_bytes());
         let head = Head::scan(&body).unwrap();
-        let edit = RequestEdit { model: "up-1", stream };
-        let sent = rewrite_request(format, &body, &head, edit).to_bytes();
+        let edit = RequestEdit { model: "up-1", stream, dialect: &OPENAI };
+        let sent = rewrite_request(format, &body, &head, edit).body.to_bytes();
         String::from_utf8(sent.to_vec()).unwrap()
     };
     let cases = [
@@ -418,4 +422,63 @@ fn requests_differ_only_where_they_must() {
     for (format, body, stream, expected) in cases {
         assert_eq!(rewrite(format, body, stream), expected);
     }
+}
+
+#[test]
+fn what_the_provider_does_not_take_is_left_out_and_named() {
+    let dialect: Dialect = toml::from_str(
+        r#"refuses = ["n", "logit_bias", "user"]
+        stream_options = false
+        [renames]
+        max_completion_tokens = "max_tokens"
+        seed = "random_seed""#,
+    )
+    .unwrap();
+    let rewrite = |text: &str, format| {
+        let body = Bytes::from(text.to_owned());
+        let head = Head::scan(&body).unwrap();
+        let edit = RequestEdit { model: "up", stream: true, dialect: &dialect };
+        let rewritten = rewrite_request(format, &body, &head, edit);
+        let sent = String::from_utf8(rewritten.body.to_bytes().to_vec()).unwrap();
+        (sent, rewritten.dropped.join(","))
+    };
+    let cases = [
+        (
+            r#"{"model":"m","user":"u","x": 1,"logit_bias":{},"n":2,"stream_options":{}}"#,
+            r#"{"model":"up","x": 1,"n":2}"#,
+            "user,logit_bias",
+        ),
+        (
+            r#"{"seed":7,"max_completion_tokens": 9,"model":"m"}"#,
+            r#"{"model":"up","random_seed":7,"max_tokens":9}"#,
+            "",
+        ),
+        (
+            r#"{"model":"m","max_tokens":5,"max_completion_tokens":9}"#,
+            r#"{"model":"up","max_tokens":9}"#,
+            "",
+        ),
+    ];
+    for (given, expected, dropped) in cases {
+        assert_eq!(rewrite(given, ApiFormat::OpenAiChat), (expected.into(), dropped.into()));
+    }
+    let native = r#"{"model":"m","user":"u","seed":7}"#;
+    let kept = (native.replace("\"m\"", "\"up\""), String::new());
+    assert_eq!(rewrite(native, ApiFormat::Anthropic), kept);
+}
+
+#[test]
+fn only_parameters_a_provider_lists_reach_it() {
+    let accepts = r#"accepts = ["temperature", "max_completion_tokens"]
+        renames = { max_completion_tokens = "max_tokens" }"#;
+    let dialect: Dialect = toml::from_str(accepts).unwrap();
+    let given =
+        r#"{"model":"m","messages":[],"temperature":1,"top_p":1,"max_tokens":3,"tools":[]}"#;
+    let body = Bytes::from_static(given.as_bytes());
+    let head = Head::scan(&body).unwrap();
+    let edit = RequestEdit { model: "up", stream: false, dialect: &dialect };
+    let rewritten = rewrite_request(ApiFormat::OpenAiChat, &body, &head, edit);
+    let sent = r#"{"model":"up","messages":[],"temperature":1,"max_tokens":3,"tools":[]}"#;
+    assert_eq!(rewritten.body.to_bytes(), sent);
+    assert_eq!(rewritten.dropped, ["top_p"]);
 }

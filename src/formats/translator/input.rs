@@ -149,3 +149,6 @@ fn unwrapped(payload: &[u8], scratch: &mut BytesMut) -> Result<Bytes, StreamFaul
     let length = STANDARD.decode_slice(text.as_bytes(), scratch).map_err(|_| malformed())?;
     Ok(scratch.split_to(length).freeze())
 }
+
+#[cfg(test)]
+mod tests;

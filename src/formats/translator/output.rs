@@ -61,6 +61,17 @@ impl Output {
         }
     }
 
+    /// Ends an event that is to be sent without its blank line, so that another one may follow.
+    pub(in crate::formats) fn end_event(&mut self) {
+        self.gather();
+        let sent = &self.gathered;
+        let is_ended = ["\n\n", "\r\r", "\n\r\n"].iter().any(|end| sent.ends_with(end.as_bytes()));
+        if !sent.is_empty() && !is_ended {
+            let line_ended = matches!(sent.last(), Some(b'\n' | b'\r'));
+            self.gathered.extend_from_slice(if line_ended { b"\n" } else { b"\n\n" });
+        }
+    }
+
     fn gather(&mut self) {
         let run = std::mem::take(&mut self.run);
         self.gathered.extend_from_slice(self.source.get(run).unwrap_or_default());
@@ -105,6 +116,25 @@ mod tests {
         out.forward(&chunk.slice(8..13));
         assert_eq!(out.take(), "one three");
         assert!(out.take().is_empty());
+    }
+
+    #[test]
+    fn an_event_is_ended_once() {
+        for (sent, expected) in [
+            ("", ""),
+            ("\0", "\0\n\n"),
+            ("data: x", "data: x\n\n"),
+            ("data: x\r\n", "data: x\r\n\n"),
+            ("data: x\n\n", "data: x\n\n"),
+            ("data: x\r\n\r\n", "data: x\r\n\r\n"),
+        ] {
+            let chunk = Bytes::from_static(sent.as_bytes());
+            let mut out = Output::default();
+            out.begin(&chunk);
+            out.forward(&chunk);
+            out.end_event();
+            assert_eq!(out.take(), expected);
+        }
     }
 
     #[test]

@@ -287,6 +287,22 @@ fn a_stream_without_its_end_is_truncated() {
 }
 
 #[test]
+fn an_error_is_not_glued_to_a_torn_line() {
+    let error = GatewayError::upstream(Kind::ProviderUnavailable, "broke off");
+    for format in [ApiFormat::OpenAiChat, ApiFormat::Anthropic, ApiFormat::Gemini] {
+        for tail in [": keep", "event: x", "\0", "id: 7\n"] {
+            let mut relay = Translator::new(format, format, Framing::Sse, label()).unwrap();
+            let mut sent = relay.push(Bytes::from_static(tail.as_bytes())).unwrap().to_vec();
+            assert!(matches!(relay.finish(), Err(StreamFault::Truncated)));
+            sent.extend_from_slice(&relay.take_output());
+            sent.extend_from_slice(&relay.fail(&error, "req-1"));
+            let sent = String::from_utf8(sent).unwrap();
+            assert!(data_of(&sent).iter().any(|data| data.get("error").is_some()), "{sent}");
+        }
+    }
+}
+
+#[test]
 fn every_client_is_told_in_its_own_format() {
     let error = GatewayError::upstream(Kind::Timeout, "too slow");
     let fail = |format, framing, input: &'static str| {

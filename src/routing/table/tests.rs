@@ -22,6 +22,7 @@ fn provider(slug: &str, format: ApiFormat, aliases: &[&str]) -> Arc<Provider> {
         display_name: slug.into(),
         aliases: aliases.iter().map(|alias| (*alias).to_owned()).collect(),
         vendor: vendor(format),
+        dialect: &crate::formats::openai_chat::dialect::OPENAI,
         upstream: Upstream::new(options),
         authority: http::HeaderValue::from_static("h"),
         base_path: String::new(),

@@ -42,6 +42,7 @@ impl Rig {
         let mut command = Command::new(env!("CARGO_BIN_EXE_arouter"));
         command.args(arguments).current_dir(self.folder.path());
         command.env("CANARY_PROVIDER_KEY", super::PROVIDER_KEY);
+        command.env("DEEPSEEK_API_KEY", super::PROVIDER_KEY);
         tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
     }
 

@@ -6,6 +6,7 @@
 
 mod blocks;
 mod messages;
+mod shape;
 mod thoughts;
 mod tools;
 mod tree;
@@ -17,9 +18,8 @@ mod corpus;
 mod tests;
 
 use crate::chat;
-use crate::chat::request::{ResponseFormat, Sampling};
+use crate::chat::request::Sampling;
 use crate::formats::FormatError;
-use serde_json::value::RawValue;
 use std::borrow::Cow;
 use tree::{Fields, Lost, Node, Path};
 
@@ -46,8 +46,6 @@ const UNPORTABLE: [&str; 2] = ["mcp_servers", "container"];
 const MAX_STOPS: usize = 64;
 /// Widest temperature of any format: this one ends at 1, but clients are not corrected.
 const TEMPERATURE_MAX: f64 = 2.0;
-/// What an answer's schema is called where the format has no name for it.
-const SCHEMA_NAME: &str = "response";
 
 /// Reads the body of a request.
 pub fn decode(body: &[u8]) -> Result<chat::Request<'_>, FormatError> {
@@ -129,14 +127,4 @@ fn user<'a>(
 fn service_tier<'a>(fields: &mut Fields<'a, '_>) -> Result<Option<Cow<'a, str>>, FormatError> {
     let tier = fields.text("service_tier")?;
     Ok(tier.map(|tier| if tier == "standard_only" { Cow::Borrowed("default") } else { tier }))
-}
-
-/// The schema that the answer has to fit.
-fn answer_shape(schema: &RawValue) -> ResponseFormat<'_> {
-    ResponseFormat::JsonSchema {
-        name: Cow::Borrowed(SCHEMA_NAME),
-        description: None,
-        schema: Cow::Borrowed(schema),
-        strict: None,
-    }
 }

@@ -6,7 +6,7 @@
 use super::super::answer::{
     self, CITATIONS_MAX, Place, Said, Signature, Unstated, stop_reason, write_citation, write_usage,
 };
-use super::super::{CALL_SIGNATURE_FORMAT, input, names};
+use super::super::{CALL_SIGNATURE_FORMAT, input};
 use crate::chat::message::{Part, Reasoning, ReasoningKind};
 use crate::chat::response::{Choice, Citation};
 use crate::chat::tool::ToolCall;
@@ -14,6 +14,9 @@ use crate::chat::{FinishReason, Response};
 use crate::formats::AnswerLabel;
 use crate::json::write_string;
 use bytes::{BufMut, Bytes, BytesMut};
+
+#[cfg(test)]
+mod tests;
 
 /// Writes the answer under the gateway's label; of several alternatives the first.
 pub fn encode(response: &Response<'_>, label: &AnswerLabel) -> Bytes {
@@ -210,7 +213,7 @@ impl<'r, 'o> Writer<'r, 'o> {
         }
         self.said = Said::Calls;
         self.open(br#"{"type":"tool_use","id":"#);
-        write_string(self.out, &names::call_id(&call.id));
+        write_string(self.out, &call.id);
         self.out.put_slice(br#","name":"#);
         write_string(self.out, &call.name);
         self.out.put_slice(br#","input":"#);

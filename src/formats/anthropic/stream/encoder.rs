@@ -15,7 +15,7 @@ mod corpus;
 mod tests;
 
 use super::super::answer::{self, CITATIONS_MAX, Place, Said, Unstated};
-use super::super::{error, input, names};
+use super::super::{error, input};
 use crate::chat::response::Citation;
 use crate::chat::{Event, FinishReason, Usage};
 use crate::error::{GatewayError, Kind};
@@ -40,7 +40,11 @@ pub struct Encoder {
     open: Open,
     /// What came while a call was open that is not over yet.
     waiting: Waiting,
+    /// At least the bytes that are kept back.
     held_bytes: usize,
+    /// Reasoning for the client to keep that came with the open text block: it is written behind
+    /// the block, for which sources may still come.
+    behind: Vec<String>,
     /// Sources that came before the text they belong to.
     sources: Vec<(String, String)>,
     cited: usize,
@@ -96,6 +100,7 @@ impl Encoder {
             open: Open::None,
             waiting: Waiting::default(),
             held_bytes: 0,
+            behind: Vec::new(),
             sources: Vec::new(),
             cited: 0,
             said: Said::Other,
@@ -136,15 +141,27 @@ impl Encoder {
             }
             Open::Text { .. } | Open::Thinking { .. } | Open::Call { .. } => {}
         }
+        self.stop(out);
+        for data in std::mem::take(&mut self.behind) {
+            self.redacted(&data, out);
+        }
+    }
+
+    fn stop(&mut self, out: &mut BytesMut) {
         frames::block_stop(self.index, out);
         self.index = self.index.saturating_add(1);
+    }
+
+    fn redacted(&mut self, data: &str, out: &mut BytesMut) {
+        frames::redacted_start(self.index, data, out);
+        self.stop(out);
     }
 
     fn text(&mut self, text: &str, out: &mut BytesMut) {
         if text.is_empty() {
             return;
         }
-        if self.open != (Open::Text { cited: false }) {
+        if self.open != (Open::Text { cited: false }) || !self.behind.is_empty() {
             self.close(out);
             frames::text_start(self.index, out);
             self.open = Open::Text { cited: false };
@@ -184,13 +201,14 @@ impl Encoder {
 
     fn signature(&mut self, text: &str, place: Place, block: u32, out: &mut BytesMut) {
         if place == Place::Redacted {
+            if matches!(self.open, Open::Text { .. }) {
+                self.hold(text.len());
+                return self.behind.push(text.to_owned());
+            }
             self.close(out);
-            frames::redacted_start(self.index, text, out);
-            self.open = Open::Thinking { block, signed: true };
-            return self.close(out);
+            return self.redacted(text, out);
         }
-        let fits = |open: &Open| matches!(open, Open::Thinking { block: at, .. } if *at == block);
-        if place == Place::BeforeCall || !fits(&self.open) {
+        if place == Place::BeforeCall || self.open != (Open::Thinking { block, signed: false }) {
             self.close(out);
             frames::thinking_start(self.index, out);
         }
@@ -204,7 +222,7 @@ impl Encoder {
     fn call_start(&mut self, call: &WaitingCall, out: &mut BytesMut) {
         self.close(out);
         self.said = Said::Calls;
-        frames::tool_start(self.index, &names::call_id(&call.id), &call.name, out);
+        frames::tool_start(self.index, &call.id, &call.name, out);
         let arguments =
             if call.custom { Arguments::FreeText(String::new()) } else { Arguments::None };
         self.open = Open::Call { call: call.call, arguments };
@@ -297,12 +315,7 @@ impl Encoder {
             Event::ToolCallArguments { call, json, .. } if *call == open => {
                 self.arguments(json, out);
             }
-            Event::ToolCallEnd { call, .. } if *call == open => {
-                self.end_call(out);
-                let sources = self.sources.iter().map(|(url, title)| url.len() + title.len());
-                let elsewhere = self.refusal.len().saturating_add(sources.sum());
-                self.held_bytes = self.waiting.bytes().saturating_add(elsewhere);
-            }
+            Event::ToolCallEnd { call, .. } if *call == open => self.end_call(out),
             Event::Reasoning { .. } if self.label.exclude_reasoning => {}
             Event::Refusal { .. } | Event::Citations { .. } => self.content(event, out),
             other => {
@@ -312,7 +325,24 @@ impl Encoder {
         }
     }
 
-    fn too_much_waits(&self) -> bool {
+    fn count_held(&self) -> usize {
+        let sources = self.sources.iter().map(|(url, title)| url.len() + title.len());
+        let behind = self.behind.iter().map(String::len);
+        let arguments = match &self.open {
+            Open::Call { arguments: Arguments::Held(text) | Arguments::FreeText(text), .. } => {
+                text.len()
+            }
+            _ => 0,
+        };
+        let others = [arguments, self.refusal.len(), self.waiting.bytes()];
+        sources.chain(behind).chain(others).fold(0, usize::saturating_add)
+    }
+
+    /// What is written by now is taken off the count only when it matters.
+    fn too_much_waits(&mut self) -> bool {
+        if self.held_bytes > HELD_BYTES_MAX {
+            self.held_bytes = self.count_held();
+        }
         self.held_bytes > HELD_BYTES_MAX || self.waiting.is_full()
     }
 

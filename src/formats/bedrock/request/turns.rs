@@ -15,7 +15,6 @@ use crate::formats::FormatError;
 use crate::formats::anthropic::REASONING_FORMAT;
 use crate::formats::anthropic::request::encode::hosted::{self, LostThinking};
 use crate::formats::bedrock::names;
-use serde_json::json;
 use std::borrow::Cow;
 
 /// Opens a conversation that the model began, and keeps a document company.
@@ -219,11 +218,7 @@ impl<'a> Writer<'a, '_> {
 
     fn call(&self, call: &'a ToolCall<'_>) -> Block<'a> {
         let input = if call.custom {
-            let object = json!({"input": &*call.arguments});
-            match serde_json::value::to_raw_value(&object) {
-                Ok(raw) => Cow::Owned(raw),
-                Err(_) => hosted::arguments("", false),
-            }
+            hosted::free_text(&call.arguments)
         } else {
             hosted::arguments(&call.arguments, self.wrapped.contains(&&*call.name))
         };

@@ -3,6 +3,7 @@
 //! Blocks are counted over all kinds of content; a block ends where another kind begins.
 
 use super::Sink;
+use crate::chat::event::AudioPiece;
 use crate::chat::message::ReasoningKind;
 use crate::chat::{Event, FinishReason};
 use crate::formats::StreamFault;
@@ -66,6 +67,10 @@ impl Choice {
         let parts = candidate.content.and_then(|content| content.parts).unwrap_or_default();
         for part in parts {
             self.part(part, renamed, sink)?;
+        }
+        let logprobs = candidate.logprobs_result.and_then(|chosen| chosen.in_openai_shape());
+        if let Some(json) = logprobs {
+            sink(Event::Logprobs { choice: self.index, json: Cow::Owned(json) });
         }
         let mut citations = candidate
             .grounding_metadata
@@ -149,7 +154,7 @@ impl Choice {
                 self.encrypted(data, None, sink);
             }
         } else if let Some(blob) = part.inline_data.filter(|_| !thought) {
-            self.image(blob, sink);
+            self.blob(blob, sink);
         }
         Ok(())
     }
@@ -214,13 +219,24 @@ impl Choice {
         });
     }
 
-    fn image(&mut self, blob: Blob<'_>, sink: &mut Sink<'_>) {
+    fn blob(&mut self, blob: Blob<'_>, sink: &mut Sink<'_>) {
         let (Some(Text(mime)), Some(Text(data))) = (blob.mime_type, blob.data) else { return };
-        if mime.starts_with("image/") {
-            self.enter(Kind::Single);
-            self.seen.content = true;
-            sink(Event::Image { choice: self.index, mime, data });
-        }
+        let choice = self.index;
+        let event = if mime.starts_with("image/") {
+            Event::Image { choice, mime, data }
+        } else if let Some(format) = mime.strip_prefix("audio/") {
+            // What follows the name ("L16;codec=pcm;rate=24000") says how to play it.
+            let format = Some(Cow::Owned(format.to_owned()));
+            Event::Audio {
+                choice,
+                audio: AudioPiece { format, data: Some(data), ..AudioPiece::default() },
+            }
+        } else {
+            return;
+        };
+        self.enter(Kind::Single);
+        self.seen.content = true;
+        sink(event);
     }
 
     fn function_call(

@@ -15,6 +15,8 @@ struct Told {
     ids: Vec<String>,
     signatures: Vec<(String, Option<String>)>,
     images: usize,
+    sound: String,
+    logprobs: String,
     refusal: String,
     citations: Vec<(u64, u64)>,
     finish: Vec<(FinishReason, String)>,
@@ -26,6 +28,7 @@ struct Log {
     order: Vec<&'static str>,
     start: Vec<(Option<String>, Option<String>)>,
     usage: Usage,
+    tiers: Vec<String>,
 }
 
 impl Log {
@@ -70,6 +73,13 @@ impl Log {
             Event::Finish { choice, reason, native } => {
                 self.at(choice).finish.push((reason, native.unwrap().into()));
             }
+            Event::Audio { choice, audio } => {
+                let format = audio.format.unwrap_or_default();
+                let data = audio.data.unwrap_or_default();
+                self.at(choice).sound += &[&format, ",", &data, ";"].concat();
+            }
+            Event::Logprobs { choice, json } => self.at(choice).logprobs += json.get(),
+            Event::ServiceTier(tier) => self.tiers.push(tier.into()),
             Event::ToolCallEnd { .. } | Event::End => {}
             other => panic!("unexpected {other:?}"),
         }
@@ -240,6 +250,23 @@ fn code_images_alternatives_and_odd_parts() {
     end.unwrap();
     assert_eq!(log.choices[1].text, "b\n```python\nprint(1)\n```\n\n```\n1\n```\n");
     assert_eq!(log.choices[1].images, 1);
+}
+
+#[test]
+fn sound_probabilities_and_the_tier() {
+    let event = |tier: &str| {
+        json!({"candidates": [{"finishReason": "STOP", "content": {"parts": [
+            {"inlineData": {"mimeType": "audio/L16;codec=pcm;rate=24000", "data": "AA=="}}]},
+            "logprobsResult": {"chosenCandidates": [{"token": "a", "logProbability": -1}]}}],
+            "usageMetadata": {"trafficType": tier, "totalTokenCount": 1}})
+        .to_string()
+    };
+    let (log, end) = run(&[event("ON_DEMAND_PRIORITY"), event("ON_DEMAND_PRIORITY"), event("x")]);
+    end.unwrap();
+    let told = &log.choices[0];
+    assert_eq!(told.sound, "L16;codec=pcm;rate=24000,AA==;".repeat(3));
+    assert!(told.logprobs.starts_with(r#"{"content":[{"token":"a","logprob":-1.0"#));
+    assert_eq!(log.tiers, ["priority"]);
 }
 
 #[test]

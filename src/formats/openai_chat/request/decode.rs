@@ -5,7 +5,7 @@
 //! ends in `unmapped`, so that nothing is lost in silence.
 
 mod content;
-mod media;
+pub(in crate::formats) mod media;
 mod messages;
 mod reasoning;
 mod tools;
@@ -55,8 +55,12 @@ pub fn decode(body: &[u8]) -> Result<chat::Request<'_>, FormatError> {
         reasoning: reasoning::read(&mut fields)?,
         user: user(&mut fields)?,
         service_tier: fields.text("service_tier")?,
+        verbosity: fields.text("verbosity")?,
+        metadata: fields.opaque_object("metadata")?,
+        prompt_cache_key: fields.text("prompt_cache_key")?,
         web_search: fields.raw_object("web_search_options")?.map(Cow::Borrowed),
         modalities: modalities(&mut fields)?,
+        audio: fields.opaque_object("audio")?,
         stream: fields.boolean("stream")?.unwrap_or(false),
         ..chat::Request::default()
     };

@@ -13,6 +13,8 @@ mod shape;
 mod tools;
 
 #[cfg(test)]
+mod recordings;
+#[cfg(test)]
 mod tests;
 
 use crate::chat::Request;

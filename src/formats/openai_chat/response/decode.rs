@@ -2,11 +2,14 @@
 
 use super::super::tree::Node;
 use super::super::{reasoning_details, usage};
+use crate::chat::event::AudioPiece;
 use crate::chat::message::{Media, Reasoning};
 use crate::chat::response::{Choice, Citation};
 use crate::chat::tool::ToolCall;
 use crate::chat::{FinishReason, Part, Response};
 use crate::formats::FormatError;
+use crate::json::find;
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// Reads the body of an answer.
@@ -16,12 +19,17 @@ pub fn decode(body: &[u8]) -> Result<Response<'_>, FormatError> {
     if !matches!(node, Node::Object(_)) {
         return Err(FormatError::whole("the answer is not a JSON object"));
     }
-    let choices = node.take("choices").map(Node::into_items).unwrap_or_default();
+    let sources = sources(&mut node);
+    let items = node.take("choices").map(Node::into_items).unwrap_or_default();
+    let mut choices: Vec<Choice<'_>> = items.into_iter().enumerate().filter_map(choice).collect();
+    for choice in choices.iter_mut().filter(|choice| choice.citations.is_empty()) {
+        choice.citations.clone_from(&sources);
+    }
     let usage = node.get("usage").map(usage::read).unwrap_or_default();
     Ok(Response {
         id: node.take("id").and_then(Node::into_text),
         model: node.take("model").and_then(Node::into_text),
-        choices: choices.into_iter().enumerate().filter_map(choice).collect(),
+        choices,
         usage,
         service_tier: node.take("service_tier").and_then(Node::into_text).filter(|t| !t.is_empty()),
     })
@@ -39,8 +47,9 @@ fn choice((position, mut node): (usize, Node<'_>)) -> Option<Choice<'_>> {
         FinishReason::Stop if called => FinishReason::ToolCalls,
         reason => reason,
     };
-    let native = node.take("native_finish_reason").and_then(Node::into_text);
-    Some(Choice { index, parts, finish, native_finish: native.or(word), citations, logprobs: None })
+    let native_finish = node.take("native_finish_reason").and_then(Node::into_text).or(word);
+    let logprobs = logprobs(node.take("logprobs").as_ref());
+    Some(Choice { index, parts, finish, native_finish, citations, logprobs })
 }
 
 fn parts<'a>(message: &mut Node<'a>) -> Vec<Part<'a>> {
@@ -50,23 +59,18 @@ fn parts<'a>(message: &mut Node<'a>) -> Vec<Part<'a>> {
     let pieces = reasoning_details::read(details);
     let calls = tool_calls(message, &pieces);
     let plain = plain.and_then(Node::into_text).filter(|text| !text.is_empty());
-    if pieces.is_empty() {
+    if pieces.iter().all(|piece| piece.text.is_empty()) {
         parts.extend(plain.map(|text| Part::Reasoning(Reasoning::plain(text))));
     }
     let signs_call = |piece: &Reasoning<'_>| calls.iter().any(|call| piece.signs_call(&call.id));
     parts.extend(pieces.into_iter().filter(|piece| !signs_call(piece)).map(Part::Reasoning));
     content(message.take("content"), &mut parts);
-    if let Some(text) = message.take("refusal").and_then(Node::into_text) {
-        parts.push(Part::Refusal { text });
-    }
-    parts.extend(
-        message
-            .take("images")
-            .map(Node::into_items)
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(image),
-    );
+    let refusal = message.take("refusal").and_then(Node::into_text);
+    let refusal = refusal.filter(|text| !text.is_empty());
+    parts.extend(refusal.map(|text| Part::Refusal { text }));
+    parts.extend(message.take("audio").and_then(audio).map(Part::SpokenAnswer));
+    let images = message.take("images").map(Node::into_items).unwrap_or_default();
+    parts.extend(images.into_iter().filter_map(image));
     parts.extend(calls.into_iter().map(Part::ToolCall));
     parts
 }
@@ -84,8 +88,51 @@ fn content<'a>(node: Option<Node<'a>>, parts: &mut Vec<Part<'a>>) {
                 parts.extend(text.map(|text| Part::Text { text, cache: None }));
             }
         }
+        Some(object @ Node::Object(_)) => parts.extend(json_text(object)),
         _ => {}
     }
+}
+
+/// Cloudflare sends structured output as the object itself.
+fn json_text(object: Node<'_>) -> Option<Part<'_>> {
+    let text = Cow::Owned(object.into_raw()?.get().to_owned());
+    Some(Part::Text { text, cache: None })
+}
+
+/// A sound or a piece of it; `None` when nothing is stated.
+pub(in super::super) fn audio(mut node: Node<'_>) -> Option<AudioPiece<'_>> {
+    let expires_at_s = node.get("expires_at").and_then(Node::as_count);
+    let mut text = |key| node.take(key).and_then(Node::into_text).filter(|text| !text.is_empty());
+    let (id, data) = (text("id"), text("data"));
+    let (transcript, format) = (text("transcript"), text("format"));
+    let stated = id.is_some() || data.is_some() || transcript.is_some() || expires_at_s.is_some();
+    stated.then_some(AudioPiece { format, data, transcript, id, expires_at_s })
+}
+
+/// Log probabilities, unless the object says in one of many ways that there are none.
+pub(in super::super) fn logprobs<'a>(node: Option<&Node<'a>>) -> Option<Cow<'a, RawValue>> {
+    let Some(&Node::Raw(raw)) = node else { return None };
+    let json = raw.get().as_bytes();
+    let lists = ["content", "refusal"].into_iter().filter_map(|key| json.get(find(json, key)?));
+    let mut inner = lists.filter_map(|list| list.strip_prefix(b"[")?.strip_suffix(b"]"));
+    inner.any(|items| !items.trim_ascii().is_empty()).then_some(Cow::Borrowed(raw))
+}
+
+/// Perplexity names the sources of all alternatives beside them, in a newer and an older way.
+pub(in super::super) fn sources<'a>(node: &mut Node<'a>) -> Vec<Citation<'a>> {
+    let cited = |url: Node<'a>, title: Option<Node<'a>>| {
+        let title = title.and_then(Node::into_text).unwrap_or_default();
+        Some(Citation { url: url.into_text()?, title, start: 0, end: 0 })
+    };
+    let results = node.take("search_results").map(Node::into_items).unwrap_or_default();
+    let named =
+        results.into_iter().filter_map(|mut item| cited(item.take("url")?, item.take("title")));
+    let named: Vec<_> = named.collect();
+    if !named.is_empty() {
+        return named;
+    }
+    let plain = node.take("citations").map(Node::into_items).unwrap_or_default();
+    plain.into_iter().filter_map(|url| cited(url, None)).collect()
 }
 
 fn image(mut item: Node<'_>) -> Option<Part<'_>> {
@@ -112,6 +159,11 @@ fn tool_calls<'a>(message: &mut Node<'a>, pieces: &[Reasoning<'a>]) -> Vec<ToolC
         .filter_map(|(at, mut item)| {
             let id = item.take("id").and_then(Node::into_text).filter(|id| !id.is_empty());
             let id = id.unwrap_or_else(|| Cow::Owned(format!("call_{at}")));
+            if let Some(mut custom) = item.take("custom") {
+                let name = custom.take("name")?.into_text()?;
+                let arguments = custom.take("input").and_then(Node::into_text).unwrap_or_default();
+                return Some(ToolCall { id, name, arguments, signature: None, custom: true });
+            }
             let mut function = item.take("function")?;
             let name = function.take("name")?.into_text()?;
             let arguments = function.take("arguments").and_then(Node::into_json_text);

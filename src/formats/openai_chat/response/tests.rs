@@ -97,7 +97,10 @@ fn everything_an_answer_can_hold_is_written() {
     let quiet = AnswerLabel { exclude_reasoning: true, ..label() };
     let message = message(&response, &quiet);
     assert!(message.get("reasoning").is_none());
-    assert_eq!(message["reasoning_details"][0]["data"], "G", "needed to go on with the call");
+    let signatures = json!([
+        {"type": "reasoning.text", "signature": "S", "id": null, "format": "anthropic-claude-v1", "index": 0},
+        {"type": "reasoning.encrypted", "data": "G", "id": "c1", "format": "google-gemini-v1", "index": 1}]);
+    assert_eq!(message["reasoning_details"], signatures, "needed to go on");
 }
 
 #[test]

@@ -8,7 +8,8 @@
 use super::super::error::write_optional;
 use super::super::response::{finish_word, write_citation, write_data_uri, write_list};
 use super::super::usage;
-use crate::chat::event::Event;
+use crate::chat::event::{AudioPiece, Event};
+use crate::chat::message::ReasoningKind;
 use crate::chat::{FinishReason, Usage};
 use crate::error::GatewayError;
 use crate::formats::{AnswerLabel, StreamEncoder};
@@ -34,6 +35,7 @@ pub struct Encoder {
     head: Vec<u8>,
     choices: Vec<Choice>,
     usage: Usage,
+    tier: Option<String>,
     ended: bool,
 }
 
@@ -42,9 +44,25 @@ pub struct Encoder {
 struct Choice {
     index: u32,
     role_sent: bool,
-    /// Per call that began: whether any of its arguments were written.
-    calls: Vec<(u32, bool)>,
+    calls: Vec<Call>,
     finish: Option<(FinishReason, Option<String>)>,
+}
+
+/// A call that began.
+#[derive(Debug, Clone, Copy)]
+struct Call {
+    index: u32,
+    /// Free-form: its input is no JSON.
+    custom: bool,
+    /// Whether any of its arguments were written.
+    argued: bool,
+}
+
+impl Call {
+    /// Whether it would end without the JSON object that its arguments have to be.
+    fn lacks_arguments(self) -> bool {
+        !self.custom && !self.argued
+    }
 }
 
 impl Encoder {
@@ -55,6 +73,7 @@ impl Encoder {
             head: Vec::new(),
             choices: Vec::with_capacity(1),
             usage: Usage::default(),
+            tier: None,
             ended: false,
         }
     }
@@ -97,17 +116,29 @@ impl Encoder {
 
     /// Writes a chunk up to the inside of `delta`; `false` if the alternative is not relayed.
     fn open(&mut self, index: u32, out: &mut BytesMut) -> bool {
+        if !self.open_bare(index, out) {
+            return false;
+        }
+        out.put_slice(br#""delta":{"#);
+        let choice = self.choices.iter_mut().find(|choice| choice.index == index);
+        let first = choice.is_some_and(|choice| !std::mem::replace(&mut choice.role_sent, true));
+        if first {
+            out.put_slice(br#""role":"assistant","#);
+        }
+        true
+    }
+
+    /// Writes a chunk up to the members of its choice.
+    fn open_bare(&mut self, index: u32, out: &mut BytesMut) -> bool {
         self.render_head(None);
-        let Some(choice) = self.choice(index) else { return false };
-        let first = !std::mem::replace(&mut choice.role_sent, true);
+        if self.choice(index).is_none() {
+            return false;
+        }
         out.reserve(self.head.len() + CHUNK_ROOM_BYTES);
         out.put_slice(&self.head);
         out.put_slice(br#""choices":[{"index":"#);
         out.put_slice(itoa::Buffer::new().format(index).as_bytes());
-        out.put_slice(br#","delta":{"#);
-        if first {
-            out.put_slice(br#""role":"assistant","#);
-        }
+        out.put_slice(b",");
         true
     }
 
@@ -128,43 +159,57 @@ impl Encoder {
         }
     }
 
-    fn call_start(&mut self, index: u32, call: u32, words: (&str, &str), out: &mut BytesMut) {
+    fn call_start(&mut self, index: u32, call: Call, words: (&str, &str), out: &mut BytesMut) {
         let (id, name) = words;
-        if call >= MAX_CALLS || !self.open(index, out) {
+        if call.index >= MAX_CALLS || !self.open(index, out) {
             return;
         }
         if let Some(choice) = self.choice(index) {
-            choice.calls.push((call, false));
+            choice.calls.push(call);
         }
         out.put_slice(br#""tool_calls":[{"index":"#);
-        out.put_slice(itoa::Buffer::new().format(call).as_bytes());
+        out.put_slice(itoa::Buffer::new().format(call.index).as_bytes());
         out.put_slice(br#","id":"#);
         write_string(out, id);
-        out.put_slice(br#","type":"function","function":{"name":"#);
+        let (kind, arguments): (&[u8], &[u8]) = if call.custom {
+            (br#","type":"custom","custom":{"name":"#, br#","input":""}}]"#)
+        } else {
+            (br#","type":"function","function":{"name":"#, br#","arguments":""}}]"#)
+        };
+        out.put_slice(kind);
         write_string(out, name);
-        out.put_slice(br#","arguments":""}}]"#);
+        out.put_slice(arguments);
         out.put_slice(OPEN_END);
     }
 
-    fn call_arguments(&mut self, index: u32, call: u32, json: &str, out: &mut BytesMut) {
-        if json.is_empty() || call >= MAX_CALLS || !self.open(index, out) {
+    fn call_arguments(&mut self, index: u32, call: u32, text: &str, out: &mut BytesMut) {
+        if text.is_empty() || call >= MAX_CALLS || !self.open(index, out) {
             return;
         }
+        let mut custom = false;
         if let Some(choice) = self.choice(index) {
-            choice.calls.iter_mut().filter(|(at, _)| *at == call).for_each(|(_, any)| *any = true);
+            for known in choice.calls.iter_mut().filter(|known| known.index == call) {
+                known.argued = true;
+                custom = known.custom;
+            }
         }
         out.put_slice(br#""tool_calls":[{"index":"#);
         out.put_slice(itoa::Buffer::new().format(call).as_bytes());
-        out.put_slice(br#","function":{"arguments":"#);
-        write_string(out, json);
+        out.put_slice(if custom {
+            br#","custom":{"input":"#
+        } else {
+            br#","function":{"arguments":"#
+        });
+        write_string(out, text);
         out.put_slice(b"}}]");
         out.put_slice(OPEN_END);
     }
 
     /// A call that ends without arguments has none, which is written as an empty object.
     fn call_end(&mut self, index: u32, call: u32, out: &mut BytesMut) {
-        let bare = |choice: &Choice| choice.calls.contains(&(call, false));
-        if self.choices.iter().any(|choice| choice.index == index && bare(choice)) {
+        let choice = self.choices.iter().find(|choice| choice.index == index);
+        let bare = |known: &Call| known.index == call && known.lacks_arguments();
+        if choice.is_some_and(|choice| choice.calls.iter().any(bare)) {
             self.call_arguments(index, call, "{}", out);
         }
     }
@@ -177,24 +222,30 @@ impl Encoder {
         write_string(out, piece.text);
         out.put_slice(br#","reasoning_content":"#);
         write_string(out, piece.text);
-        out.put_slice(br#","reasoning_details":[{"type":"reasoning.text","text":"#);
+        out.put_slice(match piece.kind {
+            ReasoningKind::Summary => {
+                br#","reasoning_details":[{"type":"reasoning.summary","summary":"#
+            }
+            ReasoningKind::Text | ReasoningKind::Encrypted => {
+                br#","reasoning_details":[{"type":"reasoning.text","text":"#
+            }
+        });
         write_string(out, piece.text);
         end_detail(piece.format, piece.block, out);
     }
 
-    /// Signatures of tool calls are no reasoning text and pass even where that is withheld.
+    /// Signatures are no reasoning text and pass even where that is withheld.
     fn signature(&mut self, index: u32, signature: &Signature<'_>, out: &mut BytesMut) {
-        let withheld = self.label.exclude_reasoning && signature.call_id.is_none();
-        if withheld || !self.open(index, out) {
+        if !self.open(index, out) {
             return;
         }
-        out.put_slice(if signature.encrypted || signature.call_id.is_some() {
+        out.put_slice(if signature.encrypted {
             br#""reasoning_details":[{"type":"reasoning.encrypted","data":"#
         } else {
             br#""reasoning_details":[{"type":"reasoning.text","signature":"#
         });
         write_string(out, signature.data);
-        if let Some(id) = signature.call_id {
+        if let Some(id) = signature.id {
             out.put_slice(br#","id":"#);
             write_string(out, id);
         }
@@ -211,9 +262,56 @@ impl Encoder {
         out.put_slice(OPEN_END);
     }
 
+    fn audio(&mut self, index: u32, piece: &AudioPiece<'_>, out: &mut BytesMut) {
+        if !self.open(index, out) {
+            return;
+        }
+        out.put_slice(br#""audio":{"#);
+        let mut separator: &[u8] = b"";
+        let stated: [(&[u8], _); 3] = [
+            (b"\"id\":", &piece.id),
+            (b"\"data\":", &piece.data),
+            (b"\"transcript\":", &piece.transcript),
+        ];
+        for (name, text) in stated {
+            let Some(text) = text else { continue };
+            out.put_slice(separator);
+            out.put_slice(name);
+            write_string(out, text);
+            separator = b",";
+        }
+        if let Some(expires_at_s) = piece.expires_at_s {
+            out.put_slice(separator);
+            out.put_slice(br#""expires_at":"#);
+            out.put_slice(itoa::Buffer::new().format(expires_at_s).as_bytes());
+        }
+        out.put_slice(b"}");
+        out.put_slice(OPEN_END);
+    }
+
+    /// Log probabilities stand beside the delta, so they get a chunk of their own.
+    fn logprobs(&mut self, index: u32, json: &str, out: &mut BytesMut) {
+        if !self.open_bare(index, out) {
+            return;
+        }
+        out.put_slice(br#""delta":{},"logprobs":"#);
+        out.put_slice(json.as_bytes());
+        out.put_slice(b",\"finish_reason\":null,\"native_finish_reason\":null}]}\n\n");
+    }
+
     fn remember_finish(&mut self, index: u32, reason: FinishReason, native: Option<&str>) {
         if let Some(choice) = self.choice(index) {
             choice.finish = Some((reason, native.map(str::to_owned)));
+        }
+    }
+
+    /// Begins one of the last chunks, which name the tier: providers tell it late.
+    fn last_head(&self, out: &mut BytesMut) {
+        out.put_slice(&self.head);
+        if let Some(tier) = &self.tier {
+            out.put_slice(br#""service_tier":"#);
+            write_string(out, tier);
+            out.put_slice(b",");
         }
     }
 
@@ -223,8 +321,8 @@ impl Encoder {
             self.role(out);
         }
         let bare = |choice: &Choice| {
-            let calls = choice.calls.iter().filter(|(_, any)| !any);
-            calls.map(|&(call, _)| (choice.index, call)).collect::<Vec<_>>()
+            let calls = choice.calls.iter().filter(|call| call.lacks_arguments());
+            calls.map(|call| (choice.index, call.index)).collect::<Vec<_>>()
         };
         let bare: Vec<(u32, u32)> = self.choices.iter().flat_map(bare).collect();
         for (index, call) in bare {
@@ -235,7 +333,7 @@ impl Encoder {
                 Some((reason, native)) => (*reason, native.as_deref()),
                 None => (FinishReason::Stop, None),
             };
-            out.put_slice(&self.head);
+            self.last_head(out);
             out.put_slice(br#""choices":[{"index":"#);
             out.put_slice(itoa::Buffer::new().format(choice.index).as_bytes());
             out.put_slice(br#","delta":{},"finish_reason":""#);
@@ -250,6 +348,7 @@ impl Encoder {
 /// A piece of readable reasoning.
 struct Thought<'e> {
     text: &'e str,
+    kind: ReasoningKind,
     format: &'e str,
     block: u32,
 }
@@ -260,7 +359,7 @@ struct Signature<'e> {
     encrypted: bool,
     format: &'e str,
     block: u32,
-    call_id: Option<&'e str>,
+    id: Option<&'e str>,
 }
 
 fn end_detail(format: &str, block: u32, out: &mut BytesMut) {
@@ -281,21 +380,23 @@ impl StreamEncoder for Encoder {
             }
             Event::Text { choice, text } => self.text(*choice, br#""content":"#, text, out),
             Event::Refusal { choice, text } => self.text(*choice, br#""refusal":"#, text, out),
-            Event::Reasoning { choice, text, format, block, kind: _ } => {
-                self.reasoning(*choice, &Thought { text, format, block: *block }, out);
+            Event::Reasoning { choice, text, format, block, kind } => {
+                let piece = Thought { text, kind: *kind, format, block: *block };
+                self.reasoning(*choice, &piece, out);
             }
-            Event::ReasoningSignature { choice, data, encrypted, format, block, id: call_id } => {
+            Event::ReasoningSignature { choice, data, encrypted, format, block, id } => {
                 let signature = Signature {
                     data,
                     encrypted: *encrypted,
                     format,
                     block: *block,
-                    call_id: call_id.as_deref(),
+                    id: id.as_deref(),
                 };
                 self.signature(*choice, &signature, out);
             }
-            Event::ToolCallStart { choice, call, id, name, custom: _ } => {
-                self.call_start(*choice, *call, (id, name), out);
+            Event::ToolCallStart { choice, call, id, name, custom } => {
+                let call = Call { index: *call, custom: *custom, argued: false };
+                self.call_start(*choice, call, (id, name), out);
             }
             Event::ToolCallArguments { choice, call, json } => {
                 self.call_arguments(*choice, *call, json, out);
@@ -312,12 +413,10 @@ impl StreamEncoder for Encoder {
                 self.remember_finish(*choice, *reason, native.as_deref());
             }
             Event::Usage(later) => self.usage.merge(later),
-            Event::Audio { .. }
-            | Event::Logprobs { .. }
-            | Event::ServiceTier(_)
-            | Event::Ping
-            | Event::Error(_)
-            | Event::End => {}
+            Event::Audio { choice, audio } => self.audio(*choice, audio, out),
+            Event::Logprobs { choice, json } => self.logprobs(*choice, json.get(), out),
+            Event::ServiceTier(tier) => self.tier = Some(tier.to_string()),
+            Event::Ping | Event::Error(_) | Event::End => {}
         }
     }
 
@@ -328,7 +427,7 @@ impl StreamEncoder for Encoder {
         self.render_head(None);
         self.finish_choices(out);
         if self.label.include_usage {
-            out.put_slice(&self.head);
+            self.last_head(out);
             out.put_slice(br#""choices":[],"usage":"#);
             usage::write(&self.usage, out);
             out.put_slice(b"}\n\n");

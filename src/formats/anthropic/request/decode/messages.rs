@@ -35,9 +35,9 @@ pub(super) fn read<'a>(
     if turns.is_empty() {
         return Err(root.fault("messages", "must not be empty"));
     }
-    let list = path.key("messages");
+    let turns_path = path.key("messages");
     for (at, turn) in turns.into_iter().enumerate() {
-        message(Fields::new(turn, list.index(at))?, &mut messages, lost)?;
+        message(Fields::new(turn, turns_path.index(at))?, &mut messages, lost)?;
     }
     Ok(messages)
 }

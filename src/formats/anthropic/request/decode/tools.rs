@@ -23,9 +23,9 @@ pub(super) fn read<'a>(
     lost: &mut Lost<'a>,
 ) -> Result<(), FormatError> {
     let root = fields.path;
-    let list = root.key("tools");
+    let tools_path = root.key("tools");
     for (at, item) in fields.array("tools")?.unwrap_or_default().into_iter().enumerate() {
-        let path = list.index(at);
+        let path = tools_path.index(at);
         let mut declared = Fields::new(item, path)?;
         match declared.text("type")?.as_deref() {
             None | Some("custom") => request.tools.push(tool(&mut declared)?),

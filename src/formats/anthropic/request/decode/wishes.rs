@@ -3,10 +3,10 @@
 //! `thinking` says whether and how long, `output_config` how hard and in which shape; the older
 //! `output_format` says the shape alone.
 
-use super::answer_shape;
-use super::tree::{Fields, Lost, Node};
+use super::shape;
+use super::tree::{Fields, Lost};
 use crate::chat::Request;
-use crate::chat::request::{Effort, ReasoningRequest, ResponseFormat};
+use crate::chat::request::{Effort, ReasoningRequest};
 use crate::formats::FormatError;
 use std::borrow::Cow;
 
@@ -19,7 +19,7 @@ pub(super) fn read<'a>(
     request.reasoning = thinking(fields)?;
     let root = fields.path;
     if let Some(node) = fields.take("output_format") {
-        request.response_format = shape(node, fields, "output_format")?;
+        request.response_format = shape::read(node, fields, "output_format")?;
     }
     let Some(node) = fields.take("output_config") else { return Ok(()) };
     let mut config = Fields::new(node, root.key("output_config"))?;
@@ -31,7 +31,7 @@ pub(super) fn read<'a>(
         request.reasoning.effort = effort;
     }
     if let Some(node) = config.take("format") {
-        request.response_format = shape(node, &config, "format")?;
+        request.response_format = shape::read(node, &config, "format")?;
     }
     config.rest(lost);
     Ok(())
@@ -66,20 +66,4 @@ fn effort(config: &mut Fields<'_, '_>) -> Result<Option<Effort>, FormatError> {
             return Err(config.fault("effort", "must be one of low, medium, high, xhigh, max"));
         }
     }))
-}
-
-fn shape<'a>(
-    node: Node<'a>,
-    parent: &Fields<'a, '_>,
-    key: &str,
-) -> Result<ResponseFormat<'a>, FormatError> {
-    let mut format = Fields::new(node, parent.path.key(key))?;
-    match format.required_text("type")?.as_ref() {
-        "json_schema" => match format.raw_object("schema")? {
-            Some(schema) => Ok(answer_shape(schema)),
-            None => Err(format.fault("schema", "is missing")),
-        },
-        "text" => Ok(ResponseFormat::Text),
-        _ => Err(format.fault("type", "must be `json_schema`")),
-    }
 }

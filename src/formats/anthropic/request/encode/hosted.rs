@@ -110,6 +110,11 @@ pub(in crate::formats) fn arguments(text: &str, wraps: bool) -> Cow<'_, RawValue
     input::object(text, wraps)
 }
 
+/// The text given to a free-form tool, as the arguments of the function that stands for it.
+pub(in crate::formats) fn free_text(text: &str) -> Cow<'static, RawValue> {
+    input::free_text(text)
+}
+
 /// The schema with every object closed, as Claude demands of the schema of an answer.
 pub(in crate::formats) fn closed_schema(schema: &RawValue) -> Cow<'_, RawValue> {
     schema::closed(schema)

@@ -47,9 +47,10 @@ pub(super) fn described<'a>(schema: &'a RawValue, description: Option<&str>) -> 
     match (description.filter(|text| !text.is_empty()), members) {
         (Some(text), Some(members)) if members.get("description").is_none() => {
             let member = format!(r#""description":{}"#, quoted(text));
-            let json = match members.0.is_empty() {
-                true => format!("{{{member}}}"),
-                false => with_member(schema, &member),
+            let json = if members.0.is_empty() {
+                format!("{{{member}}}")
+            } else {
+                with_member(schema, &member)
             };
             Cow::Owned(raw::owned(json))
         }

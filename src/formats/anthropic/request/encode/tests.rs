@@ -4,9 +4,10 @@ mod conversation;
 mod property;
 
 use super::*;
-use crate::chat::message::{Message, Part, Role};
+use crate::chat::event::AudioPiece;
+use crate::chat::message::{Media, Message, Part, Role};
 use crate::chat::request::{Effort, ReasoningRequest};
-use crate::chat::tool::{Tool, ToolChoice};
+use crate::chat::tool::{CustomTool, Tool, ToolCall, ToolChoice};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -280,4 +281,116 @@ fn web_search_becomes_the_server_tool() {
         let request = Request { web_search: Some(raw(options)), ..hello() };
         assert_eq!(encoded(&request, OLD).0["tools"], json!([expected]));
     }
+}
+
+#[test]
+fn free_form_tools_are_functions_with_one_text() {
+    let mut free = tool("patch");
+    free.parameters = None;
+    free.custom = Some(CustomTool { format: Some(raw(r#"{"type":"grammar"}"#)) });
+    let mut scalar = tool("count");
+    scalar.parameters = Some(raw(r#"{"type":"integer"}"#));
+    let call = |name: &'static str, arguments: &'static str, custom| {
+        Part::ToolCall(ToolCall {
+            id: name.into(),
+            name: name.into(),
+            arguments: arguments.into(),
+            custom,
+            signature: Some("foreign".into()),
+        })
+    };
+    let parts = vec![call("patch", "say \"hi\"", true), call("count", "7", false)];
+    let mut request = Request { tools: vec![free, scalar], ..hello() };
+    request.messages.push(Message { role: Role::Assistant, name: None, parts });
+    let (body, dropped) = encoded(&request, OLD);
+    let schema = |kind: &str| json!({"type":"object","properties":{"input":{"type":kind}},"required":["input"]});
+    assert_eq!(body["tools"][0]["input_schema"], schema("string"));
+    assert_eq!(body["tools"][1]["input_schema"], schema("integer"));
+    assert_eq!(dropped.join(","), "custom.format");
+    let expected = json!([
+        {"type":"tool_use","id":"patch","name":"patch","input":{"input":"say \"hi\""}},
+        {"type":"tool_use","id":"count","name":"count","input":{"input":7}},
+    ]);
+    assert_eq!(body["messages"][1]["content"], expected);
+}
+
+#[test]
+fn documents_breakpoints_and_spoken_answers() {
+    let file = |mime: &'static str, data: &'static str, citations| Part::File {
+        source: Media::Base64 { mime: mime.into(), data: data.into() },
+        filename: Some("T".into()),
+        citations,
+        cache: None,
+    };
+    let mut request = hello();
+    request.cache = Some(CacheControl::OneHour);
+    request.messages[0].parts =
+        vec![file("application/pdf", "JVBERi0xLjc=", None), file("text/plain", "aGk=", Some(true))];
+    let spoken = |transcript: Option<&'static str>| {
+        let transcript = transcript.map(Into::into);
+        Part::SpokenAnswer(AudioPiece { transcript, ..AudioPiece::default() })
+    };
+    let parts = vec![spoken(Some("said")), spoken(None)];
+    request.messages.push(Message { role: Role::Assistant, name: None, parts });
+    let (body, dropped) = encoded(&request, OLD);
+    assert_eq!(body["cache_control"], json!({"type":"ephemeral","ttl":"1h"}));
+    let expected = json!([
+        {"type":"document","title":"T",
+         "source":{"type":"base64","media_type":"application/pdf","data":"JVBERi0xLjc="}},
+        {"type":"document","title":"T","citations":{"enabled":true},
+         "source":{"type":"text","media_type":"text/plain","data":"hi"}},
+    ]);
+    assert_eq!(body["messages"][0]["content"], expected);
+    assert_eq!(body["messages"][1]["content"], json!([{"type":"text","text":"said"}]));
+    assert_eq!(dropped.join(","), "audio");
+}
+
+#[test]
+fn settings_of_other_makers_are_named() {
+    let request = Request {
+        verbosity: Some("low".into()),
+        metadata: Some(raw(r#"{"a":"b"}"#)),
+        prompt_cache_key: Some("k".into()),
+        audio: Some(raw(r#"{"voice":"alloy"}"#)),
+        modalities: vec!["text".into()],
+        ..hello()
+    };
+    let (_, dropped) = encoded(&request, OLD);
+    assert_eq!(dropped.join(","), "audio,metadata,prompt_cache_key,verbosity");
+}
+
+#[test]
+fn the_description_of_the_answer_becomes_that_of_its_schema() {
+    let cases = [
+        (r#"{"type":"object"}"#, Some("d"), json!("d")),
+        (r#"{"type":"object","description":"own"}"#, Some("d"), json!("own")),
+        (r#"{"type":"object"}"#, Some(""), Value::Null),
+        (r#"{"type":"object"}"#, None, Value::Null),
+    ];
+    for (schema, description, expected) in cases {
+        let response_format = ResponseFormat::JsonSchema {
+            name: "n".into(),
+            description: description.map(Into::into),
+            schema: raw(schema),
+            strict: None,
+        };
+        let request = Request { response_format, ..hello() };
+        let (body, _) = encoded(&request, "claude-haiku-4-5");
+        let format = &body["output_config"]["format"];
+        assert_eq!(format["schema"]["description"], expected);
+        assert_eq!(format["schema"]["additionalProperties"], false);
+    }
+}
+
+#[test]
+fn thinking_can_be_hidden() {
+    let reasoning = ReasoningRequest {
+        effort: Some(Effort::Low),
+        exclude: true,
+        ..ReasoningRequest::default()
+    };
+    let request = Request { reasoning, ..hello() };
+    let thinking = |model: &str| encoded(&request, model).0["thinking"].clone();
+    assert_eq!(thinking("claude-opus-4-7"), json!({"type":"adaptive","display":"omitted"}));
+    assert_eq!(thinking("claude-opus-4-6"), json!({"type":"adaptive"}));
 }

@@ -146,14 +146,12 @@ fn reasoning(thinking: &mut Fields<'_, '_>) -> Result<ReasoningRequest, FormatEr
     match thinking.integer("thinkingBudget")? {
         None => {}
         Some(0) => (wanted.enabled, wanted.effort) = (Some(false), Some(Effort::None)),
-        Some(budget) => match u64::try_from(budget) {
-            Ok(tokens) => {
-                wanted.max_tokens = Some(tokens);
-                wanted.effort = Some(effort_of(tokens));
-            }
-            // The model decides how much.
-            Err(_) => (wanted.enabled, wanted.effort) = (Some(true), Some(Effort::Medium)),
-        },
+        Some(budget) => {
+            wanted.max_tokens = u64::try_from(budget).ok();
+            // A negative budget leaves it to the model.
+            wanted.effort = Some(wanted.max_tokens.map_or(Effort::Medium, effort_of));
+            wanted.enabled = wanted.max_tokens.is_none().then_some(true);
+        }
     }
     if let Some(raw) = thinking.take("thinkingLevel") {
         let word = text_of(raw).unwrap_or_default().to_ascii_lowercase();

@@ -88,15 +88,15 @@ impl<'a> Turns<'a, '_> {
         }
         let parts = content.take("parts").map(items).unwrap_or_default();
         self.unmapped.rest("contents", content);
-        let was_text = parts.iter().any(|part| part.get().contains("\"text\""));
         let list = path.key("parts");
         let Self { calls, detail, unmapped, .. } = self;
         let mut reader = Reader::new(role, *detail, calls, unmapped);
-        for (at, part) in parts.into_iter().enumerate() {
+        for (at, part) in parts.iter().enumerate() {
             reader.part(part, list.index(at))?;
         }
         let mut pieces = reader.pieces;
-        if pieces.is_empty() && was_text && role == Role::User {
+        let is_text = |part: &&RawValue| part.get().contains("\"text\"");
+        if pieces.is_empty() && role == Role::User && parts.iter().any(is_text) {
             // Saying nothing is a turn as well.
             pieces.push(Piece::Said(Part::Text { text: "".into(), cache: None }));
         }

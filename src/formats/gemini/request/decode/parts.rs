@@ -11,9 +11,9 @@ use super::media;
 use crate::chat::message::{Part, Reasoning, ReasoningKind, Role};
 use crate::chat::tool::ToolCall;
 use crate::formats::FormatError;
+use crate::formats::gemini::answer;
 use crate::formats::gemini::json_text::compact;
 use crate::formats::gemini::signature::{Signature, kind_of};
-use crate::formats::gemini::{REASONING_FORMAT, answer};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
@@ -117,7 +117,8 @@ impl<'a, 'r> Reader<'a, 'r> {
                     kind: ReasoningKind::Text,
                     text,
                     signature: None,
-                    format: Some(REASONING_FORMAT.into()),
+                    // Without a signature nobody can tell who made it.
+                    format: None,
                     id: None,
                 })),
             }

@@ -8,6 +8,8 @@ use crate::formats::gemini::REASONING_FORMAT;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+mod provider;
+
 fn target(model: &str) -> Target<'_> {
     Target { max_output_tokens: Some(65_536), ..Target::new(model) }
 }

@@ -77,7 +77,7 @@ pub(super) fn tools<'r>(
         entries.push(Entry::FunctionDeclarations(declarations));
     }
     if let Some(options) = &request.web_search {
-        let options = serde_json::from_str::<BTreeMap<String, IgnoredAny>>(options.get());
+        let options = serde_json::from_str::<BTreeMap<String, &RawValue>>(options.get());
         for name in options.unwrap_or_default().into_keys() {
             dropped.name(format!("web_search_options.{name}"));
         }

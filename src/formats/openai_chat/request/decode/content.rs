@@ -4,7 +4,7 @@
 
 use super::media;
 use crate::chat::Part;
-use crate::chat::message::Media;
+use crate::chat::message::{Media, Reasoning};
 use crate::chat::tool::CacheControl;
 use crate::formats::FormatError;
 use crate::formats::openai_chat::tree::{Fields, Node, Path};
@@ -19,31 +19,58 @@ pub(super) fn read<'a>(
         None => Ok(Vec::new()),
         Some(Node::Text(text)) => Ok(vec![Part::Text { text, cache: None }]),
         Some(Node::Array(items)) => {
-            items.into_iter().enumerate().map(|(at, item)| part(item, path.index(at))).collect()
+            let mut parts = Vec::with_capacity(items.len());
+            for (at, item) in items.into_iter().enumerate() {
+                parts.extend(part(item, path.index(at))?);
+            }
+            Ok(parts)
         }
         Some(_) => Err(path.fault("must be a string or an array of parts")),
     }
 }
 
-fn part<'a>(node: Node<'a>, path: Path<'_>) -> Result<Part<'a>, FormatError> {
+/// Reads one part; `None` for one that says nothing.
+fn part<'a>(node: Node<'a>, path: Path<'_>) -> Result<Option<Part<'a>>, FormatError> {
     if let Node::Text(text) = node {
-        return Ok(Part::Text { text, cache: None });
+        return Ok(Some(Part::Text { text, cache: None }));
     }
     let mut fields = Fields::new(node, path)?;
     let kind = fields.required_text("type")?;
     let cache = cache_control(&mut fields)?;
-    match kind.as_ref() {
-        "text" => Ok(Part::Text { text: fields.required_text("text")?, cache }),
-        "image_url" => image(&mut fields, cache),
-        "input_audio" => audio(&mut fields),
-        "file" => file(&mut fields, cache),
-        "video_url" => video(&mut fields),
-        "refusal" => Ok(Part::Refusal { text: fields.required_text("refusal")? }),
-        _ => Err(fields.fault(
-            "type",
-            "must be one of text, image_url, input_audio, file, video_url, refusal",
-        )),
-    }
+    let read = match kind.as_ref() {
+        "text" => Part::Text { text: fields.required_text("text")?, cache },
+        "image_url" => image(&mut fields, cache)?,
+        "input_audio" => audio(&mut fields)?,
+        "file" => file(&mut fields, cache)?,
+        "document_url" => document(&mut fields, cache)?,
+        "video_url" => video(&mut fields)?,
+        "refusal" => Part::Refusal { text: fields.required_text("refusal")? },
+        "thinking" => return Ok(thinking(&mut fields)),
+        _ => {
+            let known = "must be one of text, image_url, input_audio, file, document_url, \
+                         video_url, refusal, thinking";
+            return Err(fields.fault("type", known));
+        }
+    };
+    Ok(Some(read))
+}
+
+/// Mistral's way to send reasoning back: a list of text parts.
+fn thinking<'a>(fields: &mut Fields<'a, '_>) -> Option<Part<'a>> {
+    let pieces = fields.take("thinking").map(Node::into_items).unwrap_or_default();
+    let texts = pieces.into_iter().filter_map(|mut piece| piece.take("text")?.into_text());
+    let joined = texts.reduce(|joined, text| joined + text)?;
+    Some(Part::Reasoning(Reasoning::plain(joined)))
+}
+
+/// Mistral's way to send a document.
+fn document<'a>(
+    fields: &mut Fields<'a, '_>,
+    cache: Option<CacheControl>,
+) -> Result<Part<'a>, FormatError> {
+    let filename = fields.text("document_name")?;
+    let (source, _) = address(fields, "document_url")?;
+    Ok(Part::File { source, filename, citations: None, cache })
 }
 
 /// The address of an image or video: `{"url": …}`, or the bare string some clients send.
@@ -84,8 +111,27 @@ fn audio<'a>(fields: &mut Fields<'a, '_>) -> Result<Part<'a>, FormatError> {
     let Some(node) = fields.take("input_audio") else {
         return Err(fields.fault("input_audio", "is missing"));
     };
+    let node = match node {
+        // Mistral's form: the bytes alone, or a URI of them.
+        Node::Text(data) => {
+            return plain_audio(data).ok_or_else(|| {
+                fields.fault("input_audio", "must be base64 of a wav or mp3 file, or an object")
+            });
+        }
+        node => node,
+    };
     let mut object = Fields::new(node, parent.key("input_audio"))?;
     Ok(Part::Audio { data: object.required_name("data")?, format: object.required_name("format")? })
+}
+
+fn plain_audio(data: Cow<'_, str>) -> Option<Part<'_>> {
+    let Media::Base64 { mime, data } = file_data(data)? else { return None };
+    let format = match mime.as_ref() {
+        "audio/wav" | "audio/x-wav" | "audio/wave" => "wav",
+        "audio/mpeg" | "audio/mp3" => "mp3",
+        _ => return None,
+    };
+    Some(Part::Audio { data, format: Cow::Borrowed(format) })
 }
 
 fn file<'a>(

@@ -19,7 +19,7 @@ const SIGNATURES: [(&str, &str); 6] = [
 ];
 
 /// Reads a `data:` URI or an address; `None` if it is neither.
-pub(super) fn locate(text: Cow<'_, str>) -> Option<Media<'_>> {
+pub(in crate::formats) fn locate(text: Cow<'_, str>) -> Option<Media<'_>> {
     if starts_with_ignoring_case(&text, "data:") {
         return match text {
             Cow::Borrowed(text) => data_uri(text),
@@ -33,7 +33,7 @@ pub(super) fn locate(text: Cow<'_, str>) -> Option<Media<'_>> {
 }
 
 /// Base64 text without a URI around it, if its first bytes tell what it is.
-pub(super) fn bare_base64(text: Cow<'_, str>) -> Option<Media<'_>> {
+pub(in crate::formats) fn bare_base64(text: Cow<'_, str>) -> Option<Media<'_>> {
     let mime = sniff(&text)?;
     Some(Media::Base64 { mime: Cow::Borrowed(mime), data: text })
 }
@@ -80,6 +80,13 @@ fn sniff(data: &str) -> Option<&'static str> {
             "XQVZF" => Some("audio/wav"),
             _ => None,
         };
+    }
+    // MPEG audio without a tag begins with a frame: bytes FF and F2, F3, FA or FB.
+    if data
+        .strip_prefix("//")
+        .is_some_and(|rest| rest.starts_with(|c| matches!(c, 'I'..='P' | 'o'..='v')))
+    {
+        return Some("audio/mpeg");
     }
     SIGNATURES.iter().find(|(start, _)| data.starts_with(start)).map(|&(_, mime)| mime)
 }

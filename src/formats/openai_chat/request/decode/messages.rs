@@ -4,6 +4,7 @@
 //! text, tool calls.
 
 use super::content;
+use crate::chat::event::AudioPiece;
 use crate::chat::message::Reasoning;
 use crate::chat::tool::{CacheControl, ToolCall};
 use crate::chat::{Message, Part, Role};
@@ -75,6 +76,7 @@ impl<'a> Reader<'a> {
         }
         let mut parts = reasoning(fields, &mut calls)?;
         parts.extend(content::read(fields.take("content"), here.key("content"))?);
+        parts.extend(spoken_answer(fields)?);
         if let Some(text) = fields.text("refusal")?.filter(|text| !text.is_empty()) {
             parts.push(Part::Refusal { text });
         }
@@ -92,6 +94,16 @@ impl<'a> Reader<'a> {
         let call_id = Cow::Owned(call_id.clone());
         result_of(call_id, Some(name), fields)
     }
+}
+
+/// Sound of an earlier answer, which OpenAI keeps under an id for a while.
+fn spoken_answer<'a>(fields: &mut Fields<'a, '_>) -> Result<Option<Part<'a>>, FormatError> {
+    let here = fields.path;
+    let Some(node) = fields.take("audio") else { return Ok(None) };
+    let mut sound = Fields::new(node, here.key("audio"))?;
+    let id = Some(sound.required_name("id")?);
+    let transcript = sound.text("transcript")?;
+    Ok(Some(Part::SpokenAnswer(AudioPiece { transcript, id, ..AudioPiece::default() })))
 }
 
 /// A message of text and media that has to say something.
@@ -146,6 +158,9 @@ fn tool_calls<'a>(fields: &mut Fields<'a, '_>) -> Result<Vec<ToolCall<'a>>, Form
             let here = list.index(at);
             let mut call = Fields::new(item, here)?;
             let id = call.required_name("id")?;
+            if let Some(node) = call.take("custom") {
+                return custom(node, here.key("custom"), id);
+            }
             let Some(node) = call.take("function") else {
                 return Err(call.fault("function", "is missing"));
             };
@@ -154,6 +169,18 @@ fn tool_calls<'a>(fields: &mut Fields<'a, '_>) -> Result<Vec<ToolCall<'a>>, Form
             Ok(read)
         })
         .collect()
+}
+
+/// A call of a free-form tool, whose input is any text.
+fn custom<'a>(
+    node: Node<'a>,
+    path: Path<'_>,
+    id: Cow<'a, str>,
+) -> Result<ToolCall<'a>, FormatError> {
+    let mut custom = Fields::new(node, path)?;
+    let name = custom.required_name("name")?;
+    let arguments = custom.text("input")?.unwrap_or_default();
+    Ok(ToolCall { id, name, arguments, signature: None, custom: true })
 }
 
 fn function<'a>(
@@ -190,11 +217,11 @@ fn reasoning<'a>(
     let plain = fields.text("reasoning_content")?.or(plain);
     let details = fields.array("reasoning_details")?.unwrap_or_default();
     let pieces = reasoning_details::read(details);
-    if pieces.is_empty() {
+    let mut parts = Vec::with_capacity(pieces.len() + 1);
+    if pieces.iter().all(|piece| piece.text.is_empty()) {
         let text = plain.filter(|text| !text.is_empty());
-        return Ok(text.map(|text| Part::Reasoning(Reasoning::plain(text))).into_iter().collect());
+        parts.extend(text.map(|text| Part::Reasoning(Reasoning::plain(text))));
     }
-    let mut parts = Vec::with_capacity(pieces.len());
     for piece in pieces {
         match calls.iter_mut().find(|call| piece.signs_call(&call.id)) {
             Some(call) => call.signature = piece.signature,

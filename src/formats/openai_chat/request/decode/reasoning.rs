@@ -5,7 +5,7 @@
 
 use crate::chat::request::{Effort, ReasoningRequest};
 use crate::formats::FormatError;
-use crate::formats::openai_chat::tree::Fields;
+use crate::formats::openai_chat::tree::{Fields, Node, Path};
 
 /// Reads all of them.
 pub(super) fn read(fields: &mut Fields<'_, '_>) -> Result<ReasoningRequest, FormatError> {
@@ -13,13 +13,21 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> Result<ReasoningRequest, Form
     let root = fields.path;
     if let Some(node) = fields.take("reasoning") {
         let mut object = Fields::new(node, root.key("reasoning"))?;
-        wanted.effort = effort(&mut object, "effort")?;
+        let here = object.path;
+        let stated = object.take("effort").map(|node| effort_of(node, &here.key("effort")));
+        wanted.effort = stated.transpose()?;
         wanted.max_tokens = object.count("max_tokens", 0, u64::MAX)?;
         wanted.enabled = object.boolean("enabled")?;
         wanted.exclude = object.boolean("exclude")?.unwrap_or(false);
     }
-    let plain_effort = effort(fields, "reasoning_effort")?;
-    wanted.effort = wanted.effort.or(plain_effort);
+    let plain = fields.take("reasoning_effort");
+    if matches!(&plain, Some(Node::Text(word)) if word == "default") {
+        // Groq's word for models that only switch reasoning on.
+        wanted.enabled = wanted.enabled.or(Some(true));
+    } else if let Some(node) = plain {
+        let plain = effort_of(node, &root.key("reasoning_effort"))?;
+        wanted.effort = wanted.effort.or(Some(plain));
+    }
     thinking(fields, &mut wanted)?;
     if fields.boolean("include_reasoning")? == Some(false) {
         wanted.exclude = true;
@@ -35,20 +43,22 @@ fn thinking(fields: &mut Fields<'_, '_>, wanted: &mut ReasoningRequest) -> Resul
     let root = fields.path;
     let Some(node) = fields.take("thinking") else { return Ok(()) };
     let mut object = Fields::new(node, root.key("thinking"))?;
-    let enabled = match object.required_text("type")?.as_ref() {
-        "enabled" | "adaptive" => true,
-        "disabled" => false,
-        _ => return Err(object.fault("type", "must be `enabled`, `adaptive` or `disabled`")),
+    let enabled = match object.text("type")?.as_deref() {
+        // Z.ai's object may say something else altogether.
+        None => None,
+        Some("enabled" | "adaptive" | "auto") => Some(true),
+        Some("disabled") => Some(false),
+        Some(_) => return Err(object.fault("type", "must be `enabled`, `adaptive` or `disabled`")),
     };
-    wanted.enabled = wanted.enabled.or(Some(enabled));
+    wanted.enabled = wanted.enabled.or(enabled);
     let budget = object.count("budget_tokens", 0, u64::MAX)?;
     wanted.max_tokens = wanted.max_tokens.or(budget);
     Ok(())
 }
 
-fn effort(fields: &mut Fields<'_, '_>, key: &str) -> Result<Option<Effort>, FormatError> {
-    let Some(word) = fields.text(key)? else { return Ok(None) };
-    Ok(Some(match word.as_ref() {
+fn effort_of(node: Node<'_>, path: &Path<'_>) -> Result<Effort, FormatError> {
+    let Some(word) = node.into_text() else { return Err(path.fault("must be a string")) };
+    Ok(match word.as_ref() {
         "none" => Effort::None,
         "minimal" => Effort::Minimal,
         "low" => Effort::Low,
@@ -57,8 +67,7 @@ fn effort(fields: &mut Fields<'_, '_>, key: &str) -> Result<Option<Effort>, Form
         "xhigh" => Effort::XHigh,
         "max" => Effort::Max,
         _ => {
-            let known = "must be one of none, minimal, low, medium, high, xhigh, max";
-            return Err(fields.fault(key, known));
+            return Err(path.fault("must be one of none, minimal, low, medium, high, xhigh, max"));
         }
-    }))
+    })
 }

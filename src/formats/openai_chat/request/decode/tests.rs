@@ -5,6 +5,7 @@ use crate::chat::message::{Media, Reasoning, ReasoningKind};
 use crate::chat::request::Effort;
 use crate::chat::tool::{CacheControl, ToolChoice};
 use crate::chat::{Part, Request, Role};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::path::Path as FilePath;
 
@@ -201,11 +202,14 @@ fn null_is_absent_everywhere() {
 #[test]
 fn what_has_no_meaning_is_named_and_what_the_gateway_uses_is_not() {
     let body = with(
-        r#""logit_bias":{},"verbosity":"low","metadata":{},"x_custom":1,"store":true,"provider":{},
+        r#""logit_bias":{},"verbosity":"low","metadata":{"a":"b"},"prompt_cache_key":"k","x_custom":1,"store":true,"provider":{},
         "models":["a"],"session_id":"s","stream_options":{"include_usage":true},"usage":{"include":true}"#,
     );
     let request = decode(body.as_bytes()).unwrap();
-    assert_eq!(request.unmapped, ["logit_bias", "verbosity", "metadata", "x_custom", "store"]);
+    assert_eq!(request.unmapped, ["logit_bias", "x_custom", "store"]);
+    assert_eq!(request.metadata.as_deref().map(RawValue::get), Some(r#"{"a":"b"}"#));
+    assert_eq!(request.verbosity.as_deref(), Some("low"));
+    assert_eq!(request.prompt_cache_key.as_deref(), Some("k"));
     assert!(decode(with(r#""store":false"#).as_bytes()).unwrap().unmapped.is_empty());
 }
 

@@ -7,7 +7,7 @@
 use super::clip;
 use super::content::cache_control;
 use crate::chat::Request;
-use crate::chat::tool::{Tool, ToolChoice};
+use crate::chat::tool::{CustomTool, Tool, ToolChoice};
 use crate::formats::FormatError;
 use crate::formats::openai_chat::tree::{Fields, Node, Path};
 use std::borrow::Cow;
@@ -42,6 +42,9 @@ pub(super) fn read<'a>(
 
 fn tool<'a>(mut declared: Fields<'a, '_>) -> Result<Tool<'a>, FormatError> {
     let kind = declared.text("type")?.unwrap_or(Cow::Borrowed("function"));
+    if kind == "custom" {
+        return custom(&mut declared);
+    }
     if kind != "function" {
         let complaint = format!("`{}` tools are not supported for this model", clip(&kind));
         return Err(declared.fault("type", &complaint));
@@ -54,6 +57,24 @@ fn tool<'a>(mut declared: Fields<'a, '_>) -> Result<Tool<'a>, FormatError> {
     let mut read = function(&mut Fields::new(node, parent.key("function"))?)?;
     read.cache = read.cache.or(outer_cache);
     Ok(read)
+}
+
+/// A free-form tool, which takes text instead of JSON.
+fn custom<'a>(declared: &mut Fields<'a, '_>) -> Result<Tool<'a>, FormatError> {
+    let parent = declared.path;
+    let cache = cache_control(declared)?;
+    let Some(node) = declared.take("custom") else {
+        return Err(declared.fault("custom", "is missing"));
+    };
+    let mut custom = Fields::new(node, parent.key("custom"))?;
+    Ok(Tool {
+        name: custom.required_name("name")?,
+        description: custom.text("description")?,
+        parameters: None,
+        strict: None,
+        cache,
+        custom: Some(CustomTool { format: custom.opaque_object("format")? }),
+    })
 }
 
 fn function<'a>(declared: &mut Fields<'a, '_>) -> Result<Tool<'a>, FormatError> {
@@ -81,20 +102,21 @@ fn choice<'a>(node: Node<'a>, path: Path<'_>) -> Result<ToolChoice<'a>, FormatEr
     };
     let mut wanted = Fields::new(node, path)?;
     match wanted.required_text("type")?.as_ref() {
-        "function" => Ok(ToolChoice::Named(function_name(&mut wanted)?)),
+        "function" | "custom" => Ok(ToolChoice::Named(function_name(&mut wanted)?)),
         "allowed_tools" => allowed_tools(&mut wanted),
         "auto" => Ok(ToolChoice::Auto),
         "none" => Ok(ToolChoice::None),
         "required" | "any" => Ok(ToolChoice::Required),
-        _ => Err(wanted.fault("type", "must be `function` or `allowed_tools`")),
+        _ => Err(wanted.fault("type", "must be `function`, `custom` or `allowed_tools`")),
     }
 }
 
-/// The name of a function reference: nested as in chat, or flat as in the Responses API.
+/// The name of a tool reference: nested as in chat, or flat as in the Responses API.
 fn function_name<'a>(wanted: &mut Fields<'a, '_>) -> Result<Cow<'a, str>, FormatError> {
     let parent = wanted.path;
-    match wanted.take("function") {
-        Some(node) => Fields::new(node, parent.key("function"))?.required_name("name"),
+    let found = ["function", "custom"].into_iter().find_map(|key| Some((key, wanted.take(key)?)));
+    match found {
+        Some((key, node)) => Fields::new(node, parent.key(key))?.required_name("name"),
         None => wanted.text("name")?.ok_or_else(|| wanted.fault("function", "is missing")),
     }
 }

@@ -16,6 +16,11 @@ fn comparable(mut request: Request<'_>) -> String {
     if dynamic || silent {
         request.reasoning = crate::chat::request::ReasoningRequest::default();
     }
+    for message in &mut request.messages {
+        let unsigned = |part: &Part<'_>| matches!(part, Part::Reasoning(reasoning) if reasoning.signature.is_none());
+        // Gemini does not want thoughts back of which nobody knows the maker.
+        message.parts.retain(|part| !unsigned(part));
+    }
     for part in request.messages.iter_mut().flat_map(|message| &mut message.parts) {
         // Named addresses have no name.
         if let Part::File { filename, .. } = part {
@@ -50,5 +55,8 @@ fn recorded_requests_survive_the_way_through_neutral_terms() {
         assert_eq!(before, after, "{}", recording.id);
         read += 1;
     }
-    assert!(read == 0 || (read > 150 && refused > 20), "{read} read, {refused} refused");
+    assert!(
+        recordings::answers().is_empty() || (read > 150 && refused > 20),
+        "{read} read, {refused} refused"
+    );
 }

@@ -1,0 +1,1 @@
+//! Streams event by event.
