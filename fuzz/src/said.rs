@@ -61,9 +61,10 @@ impl Said {
             let (ours, theirs) = (self.words(), heard.words());
             assert_eq!(ours, theirs, "the text changed");
         }
-        // A call that was cut off has no agreed form: some formats cannot show it.
-        let whole = |(_, arguments): &(String, String)| {
-            arguments.is_empty() || serde_json::from_str::<IgnoredAny>(arguments).is_ok()
+        // A call that was cut off or has no name has no agreed form: some formats cannot show it.
+        let whole = |(name, arguments): &(String, String)| {
+            let is_json = serde_json::from_str::<IgnoredAny>(arguments).is_ok();
+            !name.is_empty() && (arguments.is_empty() || is_json)
         };
         if has_calls && self.calls.iter().all(whole) {
             let names = |said: &Self| -> Vec<String> {
