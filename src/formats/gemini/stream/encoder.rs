@@ -61,7 +61,7 @@ impl Encoder {
             return;
         }
         let mut names = BytesMut::with_capacity(128);
-        write_names(self.label.model.as_deref().or(model), id, &mut names);
+        write_names(self.label.model.as_deref().or(model), (id, &self.label.id), &mut names);
         names.put_u8(b'}');
         self.names = names.to_vec();
     }
