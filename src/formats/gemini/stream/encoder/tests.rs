@@ -359,4 +359,16 @@ fn limits_hold() {
     }
     encoder.event(&end, &mut out);
     assert!(out.len() < 17 * 1024 * 1024, "{}", out.len());
+    assert_eq!(encoder.room, held::MAX_HELD_BYTES);
+    out.clear();
+    for choice in 0..100 {
+        for data in [&megabyte, &megabyte] {
+            let (data, id) = (data.as_str().into(), None);
+            let (format, block, encrypted) = ("anthropic-claude-v1", 0, true);
+            let event = Event::ReasoningSignature { choice, data, encrypted, format, block, id };
+            encoder.event(&event, &mut out);
+        }
+    }
+    let held = encoder.choices.iter().map(|choice| choice.waiting.len()).sum::<usize>();
+    assert_eq!(held, 16);
 }
