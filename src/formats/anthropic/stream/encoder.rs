@@ -415,8 +415,12 @@ impl StreamEncoder for Encoder {
                 self.finish.get_or_insert((*reason, native));
             }
             Event::Ping if self.begun => out.put_slice(frames::PING),
-            Event::Ping => {}
-            Event::Error(_) | Event::End | Event::Logprobs { .. } | Event::Image { .. } => {}
+            // A sign of life before the answer is the caller's to give.
+            Event::Ping
+            | Event::Error(_)
+            | Event::End
+            | Event::Logprobs { .. }
+            | Event::Image { .. } => {}
             content => {
                 if self.begun {
                     self.said(content, out);
