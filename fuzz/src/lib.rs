@@ -55,9 +55,6 @@ pub const CLIENTS: [ApiFormat; 5] = [
     ApiFormat::Completions,
 ];
 
-/// Formats whose client side is not there yet.
-pub const UNWRITTEN: [ApiFormat; 2] = [ApiFormat::OpenAiResponses, ApiFormat::Gemini];
-
 /// The decisions and the bytes to be read.
 fn parts(data: &[u8]) -> Option<([u8; DECISIONS], &[u8])> {
     let (decisions, body) = data.split_first_chunk()?;
@@ -121,7 +118,8 @@ fn unidentified(sent: &[u8]) -> Vec<u8> {
     while at < masked.len() {
         let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/".contains(byte);
         let run = masked[at..].iter().take_while(|byte| is_base64(byte)).count();
-        let identifies = run >= SHORTEST && at > 0 && masked[at - 1] == b'_';
+        let named = masked[..at].ends_with(b"_") || masked[..at].ends_with(b"responseId\":\"");
+        let identifies = run >= SHORTEST && named;
         if identifies || masked[at..].starts_with(CARRIED) {
             masked[at..at + run].fill(b'x');
         }

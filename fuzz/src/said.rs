@@ -3,6 +3,7 @@
 //! Only the first alternative counts, because most formats have no other.
 
 use arouter::chat::{Event, Part, Response};
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 /// Words and calls of an answer's first alternative.
@@ -12,6 +13,8 @@ pub(super) struct Said {
     pub(super) refusal: String,
     /// Function names and arguments, in order.
     pub(super) calls: Vec<(String, String)>,
+    /// The numbers under which a stream speaks of them.
+    numbers: Vec<u32>,
 }
 
 impl Said {
@@ -20,11 +23,13 @@ impl Said {
         match event {
             Event::Text { choice: 0, text } => self.text += text,
             Event::Refusal { choice: 0, text } => self.refusal += text,
-            Event::ToolCallStart { choice: 0, name, .. } => {
+            Event::ToolCallStart { choice: 0, call, name, .. } => {
+                self.numbers.push(*call);
                 self.calls.push((name.to_string(), String::new()));
             }
             Event::ToolCallArguments { choice: 0, call, json } => {
-                if let Some(found) = self.calls.get_mut(*call as usize) {
+                let place = self.numbers.iter().position(|number| number == call);
+                if let Some(found) = place.and_then(|place| self.calls.get_mut(place)) {
                     found.1 += json;
                 }
             }
@@ -56,7 +61,12 @@ impl Said {
             let (ours, theirs) = (self.words(), heard.words());
             assert_eq!(ours, theirs, "the text changed");
         }
-        if has_calls {
+        // A call that was cut off or has no name has no agreed form: some formats cannot show it.
+        let whole = |(name, arguments): &(String, String)| {
+            let is_json = serde_json::from_str::<IgnoredAny>(arguments).is_ok();
+            !name.is_empty() && (arguments.is_empty() || is_json)
+        };
+        if has_calls && self.calls.iter().all(whole) {
             let names = |said: &Self| -> Vec<String> {
                 said.calls.iter().map(|(name, _)| name.clone()).collect()
             };

@@ -20,7 +20,7 @@ pub fn sse(data: &[u8]) {
     assert_eq!(events(&whole), events(&split), "the cuts changed the events");
 }
 
-fn sse_frames(pieces: &[&[u8]]) -> Vec<Bytes> {
+pub(super) fn sse_frames(pieces: &[&[u8]]) -> Vec<Bytes> {
     let (mut frames, mut found) = (Frames::new(), Vec::new());
     for piece in pieces {
         frames.push(Bytes::copy_from_slice(piece));
@@ -44,7 +44,7 @@ fn sse_taken(pieces: &[&[u8]]) -> Vec<Bytes> {
     found
 }
 
-fn events(frames: &[Bytes]) -> Vec<(Option<String>, Vec<u8>)> {
+pub(super) fn events(frames: &[Bytes]) -> Vec<(Option<String>, Vec<u8>)> {
     let events = frames.iter().filter_map(|frame| sse::parse(frame));
     events
         .map(|event| (event.name.map(std::borrow::Cow::into_owned), event.data.into_owned()))

@@ -332,4 +332,6 @@ fn failure(error: &UpstreamError<'_>) -> super::UpstreamFailure {
 }
 
 #[cfg(test)]
+mod arbitrary;
+#[cfg(test)]
 mod tests;

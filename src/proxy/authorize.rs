@@ -80,10 +80,10 @@ fn sign(
         body: &outgoing.body,
         at_s: outgoing.at_s,
     };
-    let signed = signer
+    let added = signer
         .sign(&unsigned)
         .ok_or_else(|| GatewayError::internal("the request could not be signed"))?;
-    for (name, value) in signed {
+    for (name, value) in added {
         header.insert_header(name, value).map_err(|error| unfit(&error))?;
     }
     Ok(())

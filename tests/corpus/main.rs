@@ -15,13 +15,19 @@
 )]
 
 mod answers;
+mod ask;
+mod ask_chat;
+mod ask_compare;
+mod ask_native;
 mod assemble;
 mod assemble_chat;
 mod assemble_generate;
 mod chunks;
 mod compare;
+mod errors;
 mod frames;
 mod json;
+mod loops;
 mod masks;
 mod protocol;
 mod protocol_responses;
@@ -32,6 +38,7 @@ mod read_responses;
 mod reading;
 mod recordings;
 mod report;
+mod requests;
 mod spans;
 mod sse;
 mod streams;

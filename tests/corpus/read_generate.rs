@@ -59,9 +59,12 @@ fn source(web: &Json) -> Option<(String, String)> {
 }
 
 fn part(part: &Json, read: &mut Choice) {
-    // What Google's own tools did is not shown to others, nor are the signatures on it.
-    if part.any(&["toolCall", "toolResponse", "tool_call", "tool_response"]).is_null() {
-        read.sign(part.any(&["thoughtSignature", "thought_signature"]));
+    let hosted = ["toolCall", "toolResponse", "executableCode", "codeExecutionResult"];
+    let mark = part.any(&["thoughtSignature", "thought_signature"]);
+    if part.any(&hosted).is_null() {
+        read.sign(mark);
+    } else {
+        read.loose_signatures.extend(mark.str().map(str::to_owned));
     }
     let text = part["text"].text();
     if part["thought"].is_true() {

@@ -34,6 +34,8 @@ pub struct Choice {
     pub transcript: String,
     /// Signatures and encrypted reasoning, in order.
     pub signatures: Vec<String>,
+    /// Those on what becomes text of another shape: they may be lost with it.
+    pub loose_signatures: Vec<String>,
     /// Tokens with their log probabilities.
     pub logprobs: Vec<String>,
 }

@@ -91,7 +91,6 @@ base_url = "http://MOCK_ADDRESS/openai/v1"
     let cases = [
         ("dated/my-gpt", "/openai/deployments/my-gpt/chat/completions", "api-version=2024-10-21"),
         ("unversioned/my-gpt", "/openai/v1/chat/completions", ""),
-        ("azure-responses/my-gpt", "/openai/v1/responses", ""),
     ];
     for (model, path, query) in cases {
         for stream in [false, true] {
@@ -105,6 +104,12 @@ base_url = "http://MOCK_ADDRESS/openai/v1"
             assert_eq!(header(&last, "authorization"), None);
         }
     }
+    let body = json!({ "model": "azure-responses/my-gpt", "input": said() });
+    let answer = rig.post("/v1/responses", &body).await;
+    assert_answered(&answer, false, "responses");
+    let last = rig.last().await;
+    assert_eq!(last["path"], "/openai/v1/responses");
+    assert_eq!(header(&last, "api-key").as_deref(), Some(PROVIDER_KEY));
 }
 
 /// Vertex with a service account whose tokens come from the mock, as `query` says.

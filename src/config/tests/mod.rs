@@ -3,6 +3,7 @@
 mod bad;
 mod files;
 mod good;
+mod inherit;
 mod mutated;
 mod unenforced;
 

@@ -12,6 +12,7 @@ use crate::config::providers::ProviderConfig;
 use crate::config::secret_ref::{SecretRef, resolve};
 use crate::config::tree::Step;
 use crate::money::PicoUsd;
+use crate::providers::google_account::ServiceAccount;
 use crate::secret::Secret;
 
 /// Looks up an environment variable.
@@ -90,7 +91,12 @@ fn check_account(findings: &mut Findings<'_>, name: &str, provider: &ProviderCon
                     findings.error(&at, message, "it may hold a line break or more than one line");
                 }
             }
-            Some(_) => {}
+            Some(secret) => {
+                if let Err(error) = ServiceAccount::read(&secret) {
+                    let message = format!("the service account cannot be used: {error}");
+                    findings.error(&at, message, "the JSON file that Google gave for its key");
+                }
+            }
             None if provider.needed_secrets().contains(&key) => missing.push(place(reference)),
             None => {
                 let message = format!("`{name}` has no {key}: {}", place(reference));

@@ -5,3 +5,6 @@ mod encode;
 
 pub use decode::decode;
 pub use encode::encode;
+
+#[cfg(test)]
+mod tests;

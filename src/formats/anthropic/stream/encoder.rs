@@ -27,6 +27,9 @@ use waiting::{Piece, Waiting, WaitingCall};
 /// Most text that is kept back: calls that came interleaved, refusals.
 const HELD_BYTES_MAX: usize = 8 << 20;
 
+/// Most of the provider's first event that waits for its usage.
+const FIRST_BYTES_MAX: usize = 64 << 10;
+
 /// Writes one stream.
 #[derive(Debug)]
 pub struct Encoder {
@@ -34,6 +37,9 @@ pub struct Encoder {
     /// The provider's id and name of the model, once it began to answer.
     start: Option<(Option<String>, Option<String>)>,
     begun: bool,
+    /// What the provider's first event says: it is written behind `message_start`, which tells the
+    /// usage that stands at the end of that event.
+    first: BytesMut,
     ended: bool,
     /// Index of the open block, or of the next one.
     index: u32,
@@ -95,6 +101,7 @@ impl Encoder {
             label,
             start: None,
             begun: false,
+            first: BytesMut::new(),
             ended: false,
             index: 0,
             open: Open::None,
@@ -124,6 +131,7 @@ impl Encoder {
         answer::write_usage(&self.usage, tier, Unstated::Zero, out);
         out.put_slice(b"}}\n\n");
         out.put_slice(frames::PING);
+        out.put_slice(&std::mem::take(&mut self.first));
     }
 
     fn close(&mut self, out: &mut BytesMut) {
@@ -280,7 +288,14 @@ impl Encoder {
         self.held_bytes = self.held_bytes.saturating_add(bytes);
     }
 
-    /// Writes an event of the answer's content.
+    /// Writes an event of the answer's content, or lets it wait.
+    fn said(&mut self, event: &Event<'_>, out: &mut BytesMut) {
+        match self.open {
+            Open::Call { call, .. } => self.within_call(call, event, out),
+            _ => self.content(event, out),
+        }
+    }
+
     fn content(&mut self, event: &Event<'_>, out: &mut BytesMut) {
         match event {
             Event::Text { text, .. } => self.text(text, out),
@@ -399,16 +414,19 @@ impl StreamEncoder for Encoder {
                 let native = native.as_ref().map(ToString::to_string);
                 self.finish.get_or_insert((*reason, native));
             }
-            Event::Ping => {
-                self.begin(out);
-                out.put_slice(frames::PING);
-            }
+            Event::Ping if self.begun => out.put_slice(frames::PING),
+            Event::Ping => {}
             Event::Error(_) | Event::End | Event::Logprobs { .. } | Event::Image { .. } => {}
             content => {
-                self.begin(out);
-                match self.open {
-                    Open::Call { call, .. } => self.within_call(call, content, out),
-                    _ => self.content(content, out),
+                if self.begun {
+                    self.said(content, out);
+                } else {
+                    let mut first = std::mem::take(&mut self.first);
+                    self.said(content, &mut first);
+                    self.first = first;
+                }
+                if self.first.len() > FIRST_BYTES_MAX {
+                    self.begin(out);
                 }
                 if self.too_much_waits() {
                     let complaint = "the answer cannot be told in the order of this format";
@@ -421,7 +439,8 @@ impl StreamEncoder for Encoder {
     }
 
     fn settle(&mut self, out: &mut BytesMut) {
-        if self.start.is_some() && !self.ended {
+        let has_begun = self.start.is_some() || !self.first.is_empty();
+        if has_begun && !self.ended {
             self.begin(out);
         }
     }
@@ -450,6 +469,9 @@ impl StreamEncoder for Encoder {
 
     fn fail(&mut self, error: &GatewayError, request_id: &str, out: &mut BytesMut) {
         if !std::mem::replace(&mut self.ended, true) {
+            if !self.first.is_empty() {
+                self.begin(out);
+            }
             error::stream_error(error, request_id, out);
         }
     }

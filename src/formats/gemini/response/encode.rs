@@ -14,12 +14,7 @@ use crate::chat::{FinishReason, Part, Response};
 use crate::formats::AnswerLabel;
 use crate::json::write_string;
 use bytes::{BufMut, Bytes, BytesMut};
-use rand::Rng;
-use rand::distr::Alphanumeric;
 use std::borrow::Cow;
-
-/// Length of an answer's id in Google's style.
-const ID_CHARS: usize = 22;
 
 /// Writes the answer under the gateway's label.
 pub fn encode(response: &Response<'_>, label: &AnswerLabel) -> Bytes {
@@ -38,7 +33,7 @@ pub fn encode(response: &Response<'_>, label: &AnswerLabel) -> Bytes {
     }
     usage::write(&response.usage, response.service_tier.as_deref(), &mut out);
     let model = label.model.as_deref().or(response.model.as_deref());
-    write_names(model, response.id.as_deref(), &mut out);
+    write_names(model, (response.id.as_deref(), &label.id), &mut out);
     out.put_u8(b'}');
     out.freeze()
 }
@@ -46,7 +41,7 @@ pub fn encode(response: &Response<'_>, label: &AnswerLabel) -> Bytes {
 /// The model and the id, which every answer and event ends with.
 pub(in crate::formats::gemini) fn write_names(
     model: Option<&str>,
-    id: Option<&str>,
+    (id, own): (Option<&str>, &str),
     out: &mut BytesMut,
 ) {
     if let Some(model) = model.filter(|model| !model.is_empty()) {
@@ -54,12 +49,7 @@ pub(in crate::formats::gemini) fn write_names(
         write_string(out, model);
     }
     out.put_slice(br#","responseId":"#);
-    if let Some(id) = id.filter(|id| !id.is_empty()) {
-        write_string(out, id);
-    } else {
-        let random = rand::rng().sample_iter(Alphanumeric).take(ID_CHARS).map(char::from);
-        write_string(out, &random.collect::<String>());
-    }
+    write_string(out, id.filter(|id| !id.is_empty()).unwrap_or(own));
 }
 
 /// The words of an answer that only refuses.

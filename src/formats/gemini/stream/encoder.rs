@@ -18,7 +18,7 @@ use crate::error::GatewayError;
 use crate::formats::{AnswerLabel, Framing, StreamEncoder};
 use crate::json::write_string;
 use bytes::{BufMut, BytesMut};
-use held::Choice;
+use held::{Choice, MAX_HELD_BYTES};
 
 /// Most alternatives of one answer that are relayed.
 const MAX_CHOICES: usize = 128;
@@ -33,6 +33,8 @@ pub struct Encoder {
     /// `,"modelVersion":…,"responseId":…}`: what every event ends with, rendered once.
     names: Vec<u8>,
     choices: Vec<Choice>,
+    /// How many more bytes may be held back.
+    room: usize,
     usage: Usage,
     tier: Option<String>,
     /// How much of an array was written.
@@ -48,6 +50,7 @@ impl Encoder {
             framing,
             names: Vec::new(),
             choices: Vec::with_capacity(1),
+            room: MAX_HELD_BYTES,
             usage: Usage::default(),
             tier: None,
             place: Place::Outside,
@@ -61,21 +64,14 @@ impl Encoder {
             return;
         }
         let mut names = BytesMut::with_capacity(128);
-        write_names(self.label.model.as_deref().or(model), id, &mut names);
+        write_names(self.label.model.as_deref().or(model), (id, &self.label.id), &mut names);
         names.put_u8(b'}');
         self.names = names.to_vec();
     }
 
     /// State of an alternative; `None` beyond the limit.
     fn choice(&mut self, index: u32) -> Option<&mut Choice> {
-        match self.choices.iter().position(|choice| choice.index == index) {
-            Some(at) => self.choices.get_mut(at),
-            None if self.choices.len() < MAX_CHOICES => {
-                self.choices.push(Choice::new(index));
-                self.choices.last_mut()
-            }
-            None => None,
-        }
+        choice_of(&mut self.choices, index)
     }
 
     fn begin_event(&mut self, out: &mut BytesMut) {
@@ -146,8 +142,8 @@ impl Encoder {
     }
 
     fn signature(&mut self, index: u32, signature: Signature<'static>, out: &mut BytesMut) {
-        let Some(choice) = self.choice(index) else { return };
-        if let Some(lone) = choice.hold_signature(signature) {
+        let Some(choice) = choice_of(&mut self.choices, index) else { return };
+        if let Some(lone) = choice.hold_signature(signature, &mut self.room) {
             self.lone(index, &lone, out);
         }
     }
@@ -169,6 +165,7 @@ impl Encoder {
         let Some(choice) = self.choice(index) else { return };
         let Some(held) = choice.take_call(call) else { return };
         let own = choice.signature_of(&held.id);
+        self.room += held.room();
         self.part(index, &Body::Call(held.as_call()), own.as_deref(), out);
     }
 
@@ -249,6 +246,17 @@ impl Encoder {
     }
 }
 
+fn choice_of(choices: &mut Vec<Choice>, index: u32) -> Option<&mut Choice> {
+    match choices.iter().position(|choice| choice.index == index) {
+        Some(at) => choices.get_mut(at),
+        None if choices.len() < MAX_CHOICES => {
+            choices.push(Choice::new(index));
+            choices.last_mut()
+        }
+        None => None,
+    }
+}
+
 /// Ends the content of a candidate, which stays open for more members.
 fn end_candidate(index: u32, out: &mut BytesMut) {
     out.put_slice(br#"],"role":"model"},"index":"#);
@@ -307,8 +315,8 @@ impl StreamEncoder for Encoder {
                 }
             }
             Event::ToolCallArguments { choice, call, json } => {
-                if let Some(choice) = self.choice(*choice) {
-                    choice.grow_call(*call, json);
+                if let Some(choice) = choice_of(&mut self.choices, *choice) {
+                    choice.grow_call(*call, json, &mut self.room);
                 }
             }
             Event::ToolCallEnd { choice, call } => self.call_end(*choice, *call, out),
@@ -319,8 +327,8 @@ impl StreamEncoder for Encoder {
             Event::Audio { choice, audio } => self.audio(*choice, audio, out),
             Event::Logprobs { choice, json } => self.logprobs(*choice, json, out),
             Event::Citations { choice, citations } => {
-                if let Some(choice) = self.choice(*choice) {
-                    choice.hold_citations(citations);
+                if let Some(choice) = choice_of(&mut self.choices, *choice) {
+                    choice.hold_citations(citations, &mut self.room);
                 }
             }
             Event::Finish { choice, reason, native } => {

@@ -85,7 +85,7 @@ fn everything_an_answer_can_hold_is_written() {
     assert_eq!(
         written["choices"][0]["message"],
         json!({
-            "role": "assistant", "content": null, "reasoning": "Hm.",
+            "role": "assistant", "content": null, "reasoning": "Hm.", "reasoning_content": "Hm.",
             "reasoning_details": [
                 {"type": "reasoning.text", "text": "Hm.", "signature": "S", "id": null, "format": "anthropic-claude-v1", "index": 0},
                 {"type": "reasoning.encrypted", "data": "G", "id": "c1", "format": "google-gemini-v1", "index": 1}],

@@ -38,6 +38,7 @@ pub fn encode(request: &Request<'_>, target: Target<'_>) -> Result<EncodedReques
     sampling(request, &mut dropped, &mut out);
     text(request, &mut out);
     let reasons = reasoning(request.reasoning, &mut out);
+    let reasons = reasons || (!request.tools.is_empty() && reasons_unasked(target.model));
     include(request, reasons || written.has_reasoning, &mut out);
     labels(request, &mut out);
     out.put_slice(br#","store":false"#);
@@ -139,6 +140,15 @@ fn reasoning(wanted: ReasoningRequest, out: &mut BytesMut) -> bool {
     }
     out.put_u8(b'}');
     true
+}
+
+/// Whether it is one of OpenAI's models that reason without being asked: the o series, and GPT-5
+/// and later but for the chat variants. Others refuse to encrypt reasoning that they do not have.
+fn reasons_unasked(model: &str) -> bool {
+    let name = model.rsplit_once('/').map_or(model, |(_, name)| name);
+    let name = name.strip_prefix("openai.").unwrap_or(name);
+    let reasons = ["o1", "o3", "o4", "gpt-5", "gpt-6"].iter().any(|start| name.starts_with(start));
+    reasons && !name.contains("chat")
 }
 
 fn effort_word(effort: Effort) -> &'static str {

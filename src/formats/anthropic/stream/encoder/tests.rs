@@ -203,6 +203,23 @@ fn the_start_waits_for_the_usage_of_the_same_event_and_for_no_other() {
     assert!(begun > 0);
     encoder.settle(&mut out);
     assert_eq!(out.len(), begun);
+
+    // Usage stands at the end of a provider's first event, behind its text.
+    let mut encoder = Encoder::new(label(), Framing::Sse);
+    let mut out = BytesMut::new();
+    let usage = Usage { prompt: Some(5), ..Usage::default() };
+    for event in [start(), text("a"), Event::Usage(usage), text("b")] {
+        encoder.event(&event, &mut out);
+        assert!(out.is_empty());
+    }
+    encoder.settle(&mut out);
+    let begun = out.clone();
+    encoder.event(&text("c"), &mut out);
+    assert!(out.len() > begun.len(), "later events pass at once");
+    encoder.finish(&mut out);
+    assert_eq!(checked(&out)[0]["message"]["usage"]["input_tokens"], 5);
+    let told = String::from_utf8(begun.to_vec()).unwrap();
+    assert!(told.contains(r#""text":"a""#) && told.contains(r#""text":"b""#), "{told}");
 }
 
 #[test]
@@ -288,6 +305,7 @@ fn what_waits_is_bounded() {
     let megabyte = "x".repeat(1 << 20);
     encoder.event(&call(0, "a"), &mut out);
     encoder.event(&call(1, "b"), &mut out);
+    encoder.settle(&mut out);
     for _ in 0..20 {
         encoder.event(&arguments(1, &megabyte), &mut out);
     }
@@ -306,6 +324,7 @@ fn what_waits_is_bounded() {
         for event in [call(0, "a"), call(1, "b"), arguments(1, &megabyte), over(1), over(0)] {
             encoder.event(&event, &mut out);
         }
+        encoder.settle(&mut out);
         assert!(out.len() > megabyte.len());
     }
 }
@@ -431,8 +450,13 @@ fn usage_is_told_when_it_is_known() {
         ..Usage::default()
     };
     let tier = Event::ServiceTier("default".into());
-    let told = [start(), text("x"), Event::Usage(usage), tier];
-    let out = written_for(label(), &told);
+    let mut encoder = Encoder::new(label(), Framing::Sse);
+    let mut out = BytesMut::new();
+    for event in [start(), text("x"), Event::Usage(usage), tier] {
+        encoder.event(&event, &mut out);
+        encoder.settle(&mut out);
+    }
+    encoder.finish(&mut out);
     let events = checked(&out);
     assert_eq!(events[0]["message"]["usage"], json!({"input_tokens":0,"output_tokens":0}));
     let delta = events.iter().find(|event| event["type"] == "message_delta").unwrap();
@@ -452,6 +476,7 @@ fn an_error_is_the_last_word() {
     let mut encoder = Encoder::new(label(), Framing::Sse);
     let mut out = BytesMut::new();
     encoder.event(&text("x"), &mut out);
+    encoder.settle(&mut out);
     let before = out.len();
     encoder.fail(&error, "req-1", &mut out);
     let told = std::str::from_utf8(&out[before..]).unwrap();

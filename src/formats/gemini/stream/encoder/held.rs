@@ -6,8 +6,8 @@ use crate::formats::gemini::grounding::TextMap;
 use crate::formats::gemini::parts::Call;
 use crate::formats::gemini::signature::Signature;
 
-/// Longest arguments of all open calls together.
-const MAX_CALL_BYTES: usize = 16 * 1024 * 1024;
+/// How much text is held back of all alternatives together.
+pub(super) const MAX_HELD_BYTES: usize = 16 * 1024 * 1024;
 /// Most calls that are open at once.
 const MAX_OPEN_CALLS: usize = 1_024;
 /// Most signatures that wait for a part.
@@ -34,7 +34,6 @@ pub(super) struct Choice {
     /// Format of the sound so far.
     pub(super) sound: Option<String>,
     calls: Vec<HeldCall>,
-    call_bytes: usize,
     /// Gemini's own signatures of calls that are not complete, which name the call.
     call_signatures: Vec<Signature<'static>>,
 }
@@ -50,6 +49,11 @@ pub(super) struct HeldCall {
 }
 
 impl HeldCall {
+    /// The room that is free again once the call is written.
+    pub(super) fn room(&self) -> usize {
+        self.arguments.len()
+    }
+
     pub(super) fn as_call(&self) -> Call<'_> {
         Call { id: &self.id, name: &self.name, arguments: &self.arguments, custom: self.custom }
     }
@@ -74,13 +78,14 @@ impl Choice {
     pub(super) fn hold_signature(
         &mut self,
         signature: Signature<'static>,
+        room: &mut usize,
     ) -> Option<Signature<'static>> {
         let place = match (signature.is_own(), &signature.id) {
             (true, Some(_)) => &mut self.call_signatures,
             (true, None) => return Some(signature),
             (false, _) => &mut self.waiting,
         };
-        if place.len() >= MAX_SIGNATURES {
+        if place.len() >= MAX_SIGNATURES || !take(room, signature.data.len()) {
             return Some(signature);
         }
         place.push(signature);
@@ -110,20 +115,17 @@ impl Choice {
 
     /// Adds to the arguments of a call; what is beyond the limit is lost, which the reader sees
     /// by arguments that are no JSON.
-    pub(super) fn grow_call(&mut self, call: u32, json: &str) {
-        let room = self.call_bytes + json.len() <= MAX_CALL_BYTES;
-        if let Some(held) = self.calls.iter_mut().rfind(|held| held.call == call).filter(|_| room) {
+    pub(super) fn grow_call(&mut self, call: u32, json: &str, room: &mut usize) {
+        let held = self.calls.iter_mut().rfind(|held| held.call == call);
+        if let Some(held) = held.filter(|_| take(room, json.len())) {
             held.arguments.push_str(json);
-            self.call_bytes += json.len();
         }
     }
 
     /// Takes a call that is complete.
     pub(super) fn take_call(&mut self, call: u32) -> Option<HeldCall> {
         let at = self.calls.iter().position(|held| held.call == call)?;
-        let held = self.calls.remove(at);
-        self.call_bytes = self.call_bytes.saturating_sub(held.arguments.len());
-        Some(held)
+        Some(self.calls.remove(at))
     }
 
     /// Indices of the calls that are not complete.
@@ -132,7 +134,7 @@ impl Choice {
     }
 
     /// Keeps sources for the last event, each once.
-    pub(super) fn hold_citations(&mut self, citations: &[Citation<'_>]) {
+    pub(super) fn hold_citations(&mut self, citations: &[Citation<'_>], room: &mut usize) {
         for Citation { url, title, start, end } in citations {
             let (start, end) = (*start, *end);
             if self.citations.len() >= MAX_CITATIONS {
@@ -144,10 +146,17 @@ impl Choice {
                     && known.url == *url
                     && known.title == *title
             });
-            if !known {
+            if !known && take(room, url.len() + title.len()) {
                 let (url, title) = (url.clone().into_owned(), title.clone().into_owned());
                 self.citations.push(Citation { url: url.into(), title: title.into(), start, end });
             }
         }
     }
+}
+
+/// Takes room for so many bytes, if there is as much.
+fn take(room: &mut usize, bytes: usize) -> bool {
+    let left = room.checked_sub(bytes);
+    *room = left.unwrap_or(*room);
+    left.is_some()
 }

@@ -210,8 +210,8 @@ fn calls_are_whole_whatever_the_order() {
 #[test]
 fn alternatives_sources_and_usage_end_together() {
     let citation = |start, end| Citation { url: "https://a".into(), title: "A".into(), start, end };
-    let usage =
-        Usage { prompt: Some(9), completion: Some(8), reasoning: Some(3), ..Usage::default() };
+    let asked = Usage { prompt: Some(9), completion: Some(1), ..Usage::default() };
+    let told = Usage { completion: Some(8), reasoning: Some(3), ..Usage::default() };
     let events = [
         start(),
         Event::Text { choice: 1, text: "b".into() },
@@ -223,7 +223,8 @@ fn alternatives_sources_and_usage_end_together() {
         Event::Finish { choice: 1, reason: FinishReason::Length, native: None },
         finish_event(FinishReason::Stop),
         Event::ServiceTier("flex".into()),
-        Event::Usage(usage),
+        Event::Usage(asked),
+        Event::Usage(told),
         Event::End,
     ];
     let values = written(&events, false);
@@ -358,4 +359,16 @@ fn limits_hold() {
     }
     encoder.event(&end, &mut out);
     assert!(out.len() < 17 * 1024 * 1024, "{}", out.len());
+    assert_eq!(encoder.room, held::MAX_HELD_BYTES);
+    out.clear();
+    for choice in 0..100 {
+        for data in [&megabyte, &megabyte] {
+            let (data, id) = (data.as_str().into(), None);
+            let (format, block, encrypted) = ("anthropic-claude-v1", 0, true);
+            let event = Event::ReasoningSignature { choice, data, encrypted, format, block, id };
+            encoder.event(&event, &mut out);
+        }
+    }
+    let held = encoder.choices.iter().map(|choice| choice.waiting.len()).sum::<usize>();
+    assert_eq!(held, 16);
 }

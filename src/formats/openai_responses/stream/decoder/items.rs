@@ -275,6 +275,12 @@ impl Items {
         }
     }
 
+    /// Number of items that are followed.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.tracked.len()
+    }
+
     /// Searches the provider made, if any.
     pub(super) fn searches(&self) -> Option<u64> {
         (self.searches > 0).then_some(self.searches)

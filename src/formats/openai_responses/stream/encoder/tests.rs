@@ -1,6 +1,7 @@
 //! Streams as clients get them: read back by the decoder, and as the official clients do.
 
 use super::*;
+use crate::chat::message::ReasoningKind;
 use crate::formats::openai_responses::accumulate::accumulate;
 use crate::formats::openai_responses::corpus::label;
 use crate::formats::openai_responses::heard::Heard;
@@ -109,4 +110,217 @@ fn relay(format: ApiFormat, body: &str, size: usize) -> Result<String, (String, 
         Ok(()) => Ok(sent),
         Err(fault) => Err((sent, fault)),
     }
+}
+
+/// What some events become, with the whole answer of the last one.
+fn written(events: &[Event<'_>]) -> (String, serde_json::Value) {
+    written_with(Encoder::new(label(), Framing::Sse), events)
+}
+
+fn written_with(mut encoder: Encoder, events: &[Event<'_>]) -> (String, serde_json::Value) {
+    let mut out = BytesMut::new();
+    for event in events {
+        encoder.event(event, &mut out);
+    }
+    encoder.finish(&mut out);
+    encoder.finish(&mut out);
+    let sent = String::from_utf8(out.to_vec()).unwrap();
+    let last = accumulate("events", &sent);
+    (sent, last)
+}
+
+fn text(text: &str) -> Event<'_> {
+    Event::Text { choice: 0, text: text.into() }
+}
+
+fn start(call: u32, id: &str, custom: bool) -> Event<'_> {
+    Event::ToolCallStart { choice: 0, call, id: id.into(), name: "f".into(), custom }
+}
+
+fn arguments(call: u32, json: &str) -> Event<'_> {
+    Event::ToolCallArguments { choice: 0, call, json: json.into() }
+}
+
+fn thought(text: &str, kind: ReasoningKind, block: u32) -> Event<'_> {
+    Event::Reasoning { choice: 0, text: text.into(), kind, format: "anthropic-claude-v1", block }
+}
+
+fn signature<'e>(data: &'e str, encrypted: bool, id: Option<&'e str>) -> Event<'e> {
+    let (choice, block, format) = (0, 0, "google-gemini-v1");
+    let id = id.map(Into::into);
+    Event::ReasoningSignature { choice, data: data.into(), encrypted, format, block, id }
+}
+
+fn finish(reason: FinishReason) -> Event<'static> {
+    Event::Finish { choice: 0, reason, native: None }
+}
+
+#[test]
+fn a_piece_of_text_is_one_event() {
+    let (sent, last) =
+        written(&[Event::Start { id: Some("resp_x".into()), model: None }, text("a\n\"")]);
+    let delta = "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"sequence_number\":4,\"item_id\":\"msg_1abc00\",\"output_index\":0,\"content_index\":0,\"delta\":\"a\\n\\\"\",\"logprobs\":[]}\n\n";
+    assert!(sent.contains(delta), "{sent}");
+    assert_eq!((&last["id"], &last["model"]), (&"resp_x".into(), &"acme/model".into()));
+    assert_eq!(last["usage"], serde_json::Value::Null);
+}
+
+#[test]
+fn items_follow_one_another_in_any_order_of_events() {
+    let usage = Usage { prompt: Some(3), completion: Some(4), cached: Some(1), ..Usage::default() };
+    let (_, last) = written(&[
+        thought("s1", ReasoningKind::Summary, 0),
+        thought("s2", ReasoningKind::Summary, 1),
+        signature("S", false, None),
+        text("a"),
+        Event::Text { choice: 1, text: "other".into() },
+        Event::Refusal { choice: 0, text: "no".into() },
+        Event::Usage(usage),
+        signature("G", true, Some("c1")),
+        start(0, "c1", false),
+        arguments(0, "{\"x\":"),
+        start(1, "c2", true),
+        arguments(0, "1}"),
+        arguments(1, "raw"),
+        arguments(7, "lost"),
+        start(2, "c3", false),
+        text("b"),
+        Event::Image { choice: 0, mime: "image/png".into(), data: "iVBOR".into() },
+        finish(FinishReason::ToolCalls),
+        Event::ServiceTier("flex".into()),
+    ]);
+    let kinds: Vec<&str> = last["output"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["type"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            "reasoning",
+            "message",
+            "reasoning",
+            "function_call",
+            "custom_tool_call",
+            "function_call",
+            "message",
+            "image_generation_call"
+        ]
+    );
+    let response = last.to_string();
+    let heard = Heard::whole(&response::decode(response.as_bytes()).unwrap());
+    let calls: Vec<&str> =
+        heard.calls.iter().map(|(.., arguments, _)| arguments.as_str()).collect();
+    assert_eq!(calls, ["{\"x\":1}", "raw", "{}"]);
+    assert_eq!(
+        (heard.text.as_str(), heard.refusal.as_str(), heard.summary.as_str()),
+        ("ab", "no", "s1s2")
+    );
+    assert_eq!((heard.usage, last["service_tier"].as_str()), (usage_read(usage), Some("flex")));
+    assert_eq!(unpacked(heard).signatures, ["S", "G"]);
+}
+
+/// Counts that are written as zero when nothing is known.
+fn usage_read(usage: Usage) -> Usage {
+    Usage { reasoning: Some(0), ..usage }
+}
+
+#[test]
+fn ends_of_every_kind() {
+    let cases = [
+        (Some(FinishReason::Stop), "completed", serde_json::Value::Null),
+        (None, "completed", serde_json::Value::Null),
+        (
+            Some(FinishReason::Length),
+            "incomplete",
+            serde_json::json!({"reason": "max_output_tokens"}),
+        ),
+        (
+            Some(FinishReason::ContentFilter),
+            "incomplete",
+            serde_json::json!({"reason": "content_filter"}),
+        ),
+        (Some(FinishReason::Error), "failed", serde_json::Value::Null),
+    ];
+    for (reason, status, details) in cases {
+        let mut events = vec![text("a")];
+        events.extend(reason.map(finish));
+        let (_, last) = written(&events);
+        assert_eq!((&last["status"], &last["incomplete_details"]), (&status.into(), &details));
+        let item = if status == "completed" { "completed" } else { "incomplete" };
+        assert_eq!(last["output"][0]["status"], item);
+        assert_eq!(last["error"].is_object(), status == "failed");
+    }
+    assert_eq!(written(&[]).1["output"], serde_json::json!([]));
+}
+
+#[test]
+fn withheld_reasoning_leaves_its_signature() {
+    let label = AnswerLabel { exclude_reasoning: true, ..label() };
+    let events = [
+        thought("secret", ReasoningKind::Text, 0),
+        signature("S", false, None),
+        thought("x", ReasoningKind::Text, 1),
+        text("a"),
+    ];
+    let (sent, last) = written_with(Encoder::new(label, Framing::Sse), &events);
+    assert!(!sent.contains("secret"));
+    let item = &last["output"][0];
+    assert!(item["encrypted_content"].is_string() && item.get("content").is_none());
+    assert_eq!(last["output"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn an_error_is_the_last_word() {
+    let error = GatewayError::upstream(crate::error::Kind::RateLimitExceeded, "slow down");
+    let mut out = BytesMut::new();
+    let mut encoder = Encoder::new(label(), Framing::Sse);
+    encoder.fail(&error, "req", &mut out);
+    encoder.finish(&mut out);
+    let alone = String::from_utf8(out.split().to_vec()).unwrap();
+    assert_eq!(alone.matches("event: ").count(), 1);
+    assert!(
+        alone.starts_with("event: error\ndata: {\"type\":\"error\",\"sequence_number\":0,"),
+        "{alone}"
+    );
+    let mut encoder = Encoder::new(label(), Framing::Sse);
+    encoder.event(&text("a"), &mut out);
+    encoder.fail(&error, "req", &mut out);
+    encoder.event(&text("b"), &mut out);
+    let sent = data_of(std::str::from_utf8(&out).unwrap());
+    let last: serde_json::Value = serde_json::from_str(sent.last().unwrap()).unwrap();
+    assert_eq!(last["type"], "response.failed");
+    assert_eq!(
+        last["response"]["error"],
+        serde_json::json!({"code": "rate_limit_exceeded", "message": "slow down"})
+    );
+    assert_eq!(last["response"]["error_type"], "rate_limit_exceeded");
+    let fault = Heard::stream(&sent).unwrap_err();
+    assert!(
+        matches!(fault, StreamFault::Upstream(failure) if failure.kind == crate::error::Kind::RateLimitExceeded)
+    );
+}
+
+#[test]
+fn only_the_beginning_of_a_huge_answer_is_kept() {
+    let piece = "x".repeat(1 << 20);
+    let mut encoder = Encoder::new(label(), Framing::Sse);
+    let (mut out, mut passed) = (BytesMut::new(), 0);
+    for _ in 0..20 {
+        encoder.event(&text(&piece), &mut out);
+        passed += out.split().len();
+    }
+    assert!(passed >= 20 << 20, "every piece passes");
+    encoder.finish(&mut out);
+    let sent = String::from_utf8(out.to_vec()).unwrap();
+    let last: serde_json::Value = serde_json::from_str(data_of(&sent).last().unwrap()).unwrap();
+    let kept = last["response"]["output"][0]["content"][0]["text"].as_str().unwrap().len();
+    assert_eq!(kept, journal::MAX_KEPT_BYTES);
+    let mut encoder = Encoder::new(label(), Framing::Sse);
+    for call in 0..5_000 {
+        encoder.event(&start(call, "c", false), &mut out);
+        encoder.event(&Event::ToolCallEnd { choice: 0, call }, &mut out);
+    }
+    encoder.finish(&mut out);
 }
