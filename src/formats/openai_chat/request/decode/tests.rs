@@ -1,5 +1,7 @@
 //! Tests of reading chat requests.
 
+mod spellings;
+
 use super::*;
 use crate::chat::message::{Media, Reasoning, ReasoningKind};
 use crate::chat::request::Effort;
