@@ -42,6 +42,10 @@ impl Vendor for Bedrock {
         self.format
     }
 
+    fn error_format(&self, _model: &str) -> ApiFormat {
+        ApiFormat::Bedrock
+    }
+
     fn path(&self, call: UpstreamCall, model: &str) -> Option<String> {
         let action = match (call, self.invokes()) {
             (UpstreamCall::Chat, false) => "converse",

@@ -52,6 +52,11 @@ pub trait Vendor: Send + Sync {
     /// Wire format in which it serves a model; for an empty name the one that is its own.
     fn format(&self, model: &str) -> ApiFormat;
 
+    /// Format of its error answers, which a cloud words itself.
+    fn error_format(&self, model: &str) -> ApiFormat {
+        self.format(model)
+    }
+
     /// Path and query of a call below the provider's base path; `None` if it has no such call.
     fn path(&self, call: UpstreamCall, model: &str) -> Option<String>;
 

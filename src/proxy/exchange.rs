@@ -261,7 +261,8 @@ impl<'e> Exchange<'e> {
             return Err(GatewayError::upstream(Kind::ProviderUnavailable, text)
                 .with_detail(format!("status {status}")));
         }
-        let failure = formats::decode_error(candidate.format(), status, &body);
+        let format = candidate.provider.vendor.error_format(&candidate.upstream_model);
+        let failure = formats::decode_error(format, status, &body);
         let error = classify(failure, wait);
         let renewable =
             status == 401 && authorize::refused(&candidate.provider, upstream.token.as_ref());
