@@ -166,3 +166,12 @@ const BROKEN: &[(&str, &str)] = &[
 ];
 
 const TWO_IN_ONE: &str = "its recorder wrote the streams of two answers into one body";
+
+#[test]
+fn broken_recordings_are_named() {
+    let broken = all().iter().filter(|recording| recording.broken.is_some());
+    println!("\n{} recordings of the core formats in {}", all().len(), folder().display());
+    for recording in broken {
+        println!("broken: {}: {}", recording.id, recording.broken.unwrap_or_default());
+    }
+}
