@@ -8,8 +8,8 @@ use crate::recordings::{Recording, Shape};
 use crate::report::{Report, Verdict, each, name};
 use crate::streams;
 use arouter::error::{GatewayError, Kind};
-use arouter::formats::{ApiFormat, StreamFault, anthropic, decode_error, gemini, openai_chat};
 use arouter::formats::openai_chat::error::Dialect;
+use arouter::formats::{ApiFormat, StreamFault, anthropic, decode_error, gemini, openai_chat};
 use std::collections::BTreeSet;
 
 #[test]
@@ -67,8 +67,9 @@ fn expected(status: u16, body: &Json) -> Option<Vec<Kind>> {
     let body = if body.list().is_empty() { body } else { &body[0] };
     let text = body.to_string().to_lowercase();
     let error = &body["error"];
-    let words = [error["code"].text(), error["type"].text(), body["code"].text(), body["type"].text()]
-        .map(str::to_lowercase);
+    let words =
+        [error["code"].text(), error["type"].text(), body["code"].text(), body["type"].text()]
+            .map(str::to_lowercase);
     let says = |word: &str| words.iter().any(|known| known == word);
     let holds = |phrase: &str| text.contains(phrase);
     if says("context_length_exceeded")
@@ -119,7 +120,8 @@ fn leaks<'b>(body: &'b Json, told: &'b str) -> impl Iterator<Item = String> + 'b
 
 fn collect(json: &Json, secrets: &mut BTreeSet<String>) {
     for (key, value) in json.members() {
-        let names = ["user_id", "org_id", "organization_id", "organization", "account_id", "request_id"];
+        let names =
+            ["user_id", "org_id", "organization_id", "organization", "account_id", "request_id"];
         if names.contains(&key.as_str())
             && let Some(text) = value.str().filter(|text| !text.is_empty())
         {
@@ -178,7 +180,9 @@ fn errors_inside_streams_are_told_as_errors() {
             let translator = streams::translator(from, to, &stream).unwrap();
             let relayed = streams::relay(translator, [stream.bytes.clone()]);
             let verdict = match relayed.fault {
-                Some(StreamFault::Upstream(failure)) if failure.message.is_some() => Verdict::Passed,
+                Some(StreamFault::Upstream(failure)) if failure.message.is_some() => {
+                    Verdict::Passed
+                }
                 other => Verdict::Failed(format!("{other:?}")),
             };
             report.note(&crate::report::pair(from, to), &recording.id, &verdict);

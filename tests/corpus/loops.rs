@@ -12,12 +12,8 @@ use arouter::formats::answer::relay;
 use arouter::formats::{ApiFormat, Target, decode_request, encode_request};
 use bytes::Bytes;
 
-const CLIENTS: [ApiFormat; 4] = [
-    ApiFormat::OpenAiChat,
-    ApiFormat::OpenAiResponses,
-    ApiFormat::Anthropic,
-    ApiFormat::Gemini,
-];
+const CLIENTS: [ApiFormat; 4] =
+    [ApiFormat::OpenAiChat, ApiFormat::OpenAiResponses, ApiFormat::Anthropic, ApiFormat::Gemini];
 
 #[test]
 fn tool_loops_close_through_every_client() {
@@ -29,14 +25,18 @@ fn tool_loops_close_through_every_client() {
         }
         let told = read(provider, &whole(recording).unwrap());
         let calls = told.choices.first().map(|choice| &choice.calls);
-        if calls.is_none_or(|calls| calls.is_empty() || calls.iter().any(|call| call.arguments.torn)) {
+        if calls
+            .is_none_or(|calls| calls.is_empty() || calls.iter().any(|call| call.arguments.torn))
+        {
             return;
         }
         for client in CLIENTS {
             let body = Bytes::from(recording.body.clone());
             let verdict = relay(provider, client, body, &label(None))
                 .map_err(|fault| fault.to_string())
-                .and_then(|answer| Json::parse(std::str::from_utf8(&answer.body).unwrap()).ok_or("no JSON".into()))
+                .and_then(|answer| {
+                    Json::parse(std::str::from_utf8(&answer.body).unwrap()).ok_or("no JSON".into())
+                })
                 .and_then(|answer| followed(&answer, client, provider))
                 .map_or_else(Verdict::Failed, |ask| Verdict::of(&judge(&told, &ask, provider)));
             report.note(&pair(provider, client), &recording.id, &verdict);
@@ -167,7 +167,8 @@ fn judge(told: &Answer, ask: &Ask, provider: ApiFormat) -> Vec<String> {
             }
         }
         let is_signed = !choice.signatures.is_empty() && provider == ApiFormat::Anthropic;
-        let thought: String = kept.iter().filter_map(|piece| piece.rsplit_once('|')).map(|(t, _)| t).collect();
+        let thought: String =
+            kept.iter().filter_map(|piece| piece.rsplit_once('|')).map(|(t, _)| t).collect();
         if is_signed && thought != choice.reasoning {
             complaints.push(format!("reasoning {:?} became {thought:?}", choice.reasoning));
         }

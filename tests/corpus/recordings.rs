@@ -18,8 +18,6 @@ pub struct Recording {
     pub format: ApiFormat,
     /// Claude behind Amazon's own route: the body is Anthropic's without model and stream.
     pub is_invoke: bool,
-    /// Path of the request, which names Gemini's model.
-    pub path: String,
     /// As its client spelled numbers and ordered keys.
     pub request: Option<String>,
     pub status: u16,
@@ -117,7 +115,6 @@ fn read(path: &Path) -> Option<Recording> {
         is_invoke: file.api.starts_with("invoke"),
         status: file.response.status.unwrap_or(200),
         id: file.id,
-        path: request_path,
         format,
         request,
         body,

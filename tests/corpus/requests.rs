@@ -13,18 +13,15 @@ use bytes::Bytes;
 use std::collections::BTreeSet;
 
 /// Formats that are client's and provider's alike.
-const FORMATS: [ApiFormat; 4] = [
-    ApiFormat::OpenAiChat,
-    ApiFormat::Anthropic,
-    ApiFormat::Gemini,
-    ApiFormat::OpenAiResponses,
-];
+const FORMATS: [ApiFormat; 4] =
+    [ApiFormat::OpenAiChat, ApiFormat::Anthropic, ApiFormat::Gemini, ApiFormat::OpenAiResponses];
 
 pub fn read(format: ApiFormat, body: &Json) -> Ask {
     match format {
         ApiFormat::OpenAiResponses => ask_chat::responses(body),
         ApiFormat::Anthropic => ask_native::messages(body),
         ApiFormat::Gemini => ask_native::generate(body),
+        ApiFormat::Completions => ask_chat::completions(body),
         _ => ask_chat::chat(body),
     }
 }
@@ -70,8 +67,18 @@ fn requests_pass_through_byte_for_byte() {
 /// are asked for usage; everything else stands as it stood.
 fn is_documented(format: ApiFormat, body: &Json, got: &[u8]) -> bool {
     let own = [
-        "models", "route", "provider", "plugins", "transforms", "preset", "session_id", "trace",
-        "debug", "usage", "stream_options", "model",
+        "models",
+        "route",
+        "provider",
+        "plugins",
+        "transforms",
+        "preset",
+        "session_id",
+        "trace",
+        "debug",
+        "usage",
+        "stream_options",
+        "model",
     ];
     let Some(mut got) = std::str::from_utf8(got).ok().and_then(Json::parse) else { return false };
     let mut told = body.clone();
@@ -97,7 +104,8 @@ fn requests_reach_every_provider_and_come_back() {
             report.note(&pair(from, to), &recording.id, &verdict);
         }
     });
-    report.close("Requests, to every provider format and back: what the table calls equal is equal");
+    report
+        .close("Requests, to every provider format and back: what the table calls equal is equal");
 }
 
 fn through(text: &str, told: &Ask, from: ApiFormat, to: ApiFormat) -> Verdict {
@@ -123,12 +131,40 @@ fn through(text: &str, told: &Ask, from: ApiFormat, to: ApiFormat) -> Verdict {
     Verdict::of(&complaints)
 }
 
+#[test]
+fn completions_reach_every_provider() {
+    let report = Report::default();
+    each(&report, |report, recording| {
+        let from = recording.format;
+        let Some(text) = recording.request.as_deref().filter(|_| recording.status < 400) else {
+            return;
+        };
+        let Some(body) = Json::parse(text).filter(|_| from == ApiFormat::Completions) else {
+            return;
+        };
+        let told = read(from, &body);
+        for to in FORMATS {
+            let verdict = match encoded(text, from, to, told.stream) {
+                Ok(there) => Verdict::of(&there_and(&told, &there, &[from, to], "")),
+                Err(error) => refused(&told, to, &error),
+            };
+            report.note(&pair(from, to), &recording.id, &verdict);
+        }
+    });
+    report.close("Legacy completions, to every provider format");
+}
+
 struct Encoded {
     body: String,
     dropped: Vec<String>,
 }
 
-fn encoded(text: &str, from: ApiFormat, to: ApiFormat, stream: bool) -> Result<Encoded, FormatError> {
+fn encoded(
+    text: &str,
+    from: ApiFormat,
+    to: ApiFormat,
+    stream: bool,
+) -> Result<Encoded, FormatError> {
     let request = decode_request(from, text.as_bytes())?;
     let mut target = Target::new(model(to));
     target.stream = stream;

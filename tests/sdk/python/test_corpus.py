@@ -19,6 +19,8 @@ from anthropic.types import Message
 from google import genai
 from google.genai import types
 
+pytestmark = pytest.mark.timeout(300)
+
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "corpus-out"
 # Of longer lists every so-many-th recording is read, chosen by its id.
