@@ -15,7 +15,7 @@ KEYS = $$OPENAI_API_KEY$$ANTHROPIC_API_KEY$$GEMINI_API_KEY
 APT_INSTALL = [ "$$(id -u)" = 0 ] && apt-get update -qq && \
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
 
-.PHONY: help run build test lint fmt doc unit-test sdk-test sdk-python sdk-node bench conf clean tools
+.PHONY: help run build test lint fmt doc unit-test corpus-test sdk-test sdk-python sdk-node bench conf clean tools
 
 help:
 	@echo "make run    build the release and serve on 127.0.0.1:8080"
@@ -45,6 +45,8 @@ test: tools
 	@$(CARGO) clippy --quiet --locked --all-targets -- -D warnings
 	@echo "== tests"
 	@$(MAKE) unit-test
+	@echo "== recorded traffic through every pair of formats"
+	@$(MAKE) corpus-test
 	@echo "== documentation"
 	@$(MAKE) doc
 	@echo "== the vendors' SDKs"
@@ -60,10 +62,15 @@ lint: tools
 
 unit-test: tools
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
-		$(CARGO) nextest run --locked --cargo-quiet --status-level fail --hide-progress-bar; \
+		$(CARGO) nextest run --locked --cargo-quiet --status-level fail --hide-progress-bar \
+			-E 'not binary(corpus)'; \
 	else \
 		$(CARGO) test --quiet --locked; \
 	fi
+
+# Shows a table per check. It also writes what the vendors' SDKs read in sdk-python.
+corpus-test: tools
+	@$(CARGO) test --quiet --locked --test corpus -- --nocapture --test-threads=1
 
 doc: tools
 	@RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --quiet --locked --no-deps

@@ -52,6 +52,35 @@ pub fn chat(body: &Json) -> Ask {
     ask.settled()
 }
 
+/// A legacy completion: its prompt is what the person says.
+pub fn completions(body: &Json) -> Ask {
+    let mut ask = Ask::default();
+    match &body["prompt"] {
+        Json::List(prompts) => match prompts.as_slice() {
+            [Json::Text(only)] => ask.say("user", only),
+            _ => drop(ask.special.insert("several prompts")),
+        },
+        prompt => ask.say("user", prompt.text()),
+    }
+    for name in ["suffix", "echo", "best_of", "logprobs"] {
+        if !body[name].is_null() && body[name] != Json::Bool(false) {
+            ask.special.insert(name);
+        }
+    }
+    ask.set("max_tokens", &body["max_tokens"]);
+    common(body, &mut ask);
+    for name in ["seed", "frequency_penalty", "presence_penalty", "n"] {
+        ask.set(name, &body[name]);
+    }
+    let stop = &body["stop"];
+    let stop = if let Json::Text(_) = stop { Json::List(vec![stop.clone()]) } else { stop.clone() };
+    if !stop.list().is_empty() {
+        ask.set("stop", &stop);
+    }
+    specials(body, &mut ask);
+    ask.settled()
+}
+
 fn specials(body: &Json, ask: &mut Ask) {
     let modalities = body["modalities"].list();
     if modalities.iter().any(|word| word.text() != "text") {

@@ -17,8 +17,12 @@ pub fn messages(body: &Json) -> Ask {
             blocks => {
                 let is_result = |block: &&Json| block["type"].text() == "tool_result";
                 let (first, rest): (Vec<_>, Vec<_>) = blocks.list().iter().partition(is_result);
-                first.iter().for_each(|block| tool_result(block, &mut ask));
-                rest.iter().for_each(|block| self::block(block, role, &mut ask));
+                for block in first {
+                    tool_result(block, &mut ask);
+                }
+                for block in rest {
+                    self::block(block, role, &mut ask);
+                }
             }
         }
     }

@@ -18,7 +18,7 @@ pub struct Assembled {
 pub fn assemble(format: ApiFormat, stream: &[u8]) -> Result<Assembled, String> {
     if stream.first() == Some(&0) {
         return match format {
-            ApiFormat::Bedrock => converse(&frames::messages(stream)?),
+            ApiFormat::Bedrock => Ok(converse(&frames::messages(stream)?)),
             _ => messages(&frames::invoked(stream)?),
         };
     }
@@ -42,7 +42,7 @@ pub fn assemble(format: ApiFormat, stream: &[u8]) -> Result<Assembled, String> {
             assembled.ended |= done;
             Ok(assembled)
         }
-        ApiFormat::OpenAiResponses => responses(&events),
+        ApiFormat::OpenAiResponses => Ok(responses(&events)),
         ApiFormat::Anthropic => messages(&events),
         ApiFormat::Gemini => assemble_generate::assemble(&events),
         ApiFormat::Bedrock => Err("no frames".to_owned()),
@@ -106,7 +106,7 @@ fn delta(block: &mut Json, delta: &Json) {
 
 /// The last event carries the whole answer, but the items are taken as each was finished: they are
 /// missing in the last event of some, and encrypted anew in that of others.
-fn responses(events: &[Json]) -> Result<Assembled, String> {
+fn responses(events: &[Json]) -> Assembled {
     let mut whole = Json::Null;
     let mut items: Vec<(usize, Json)> = Vec::new();
     let mut ended = false;
@@ -133,10 +133,10 @@ fn responses(events: &[Json]) -> Result<Assembled, String> {
     if whole.is_object() && !items.is_empty() {
         whole.set("output", Json::List(items.into_iter().map(|(_, item)| item).collect()));
     }
-    Ok(Assembled { whole: whole.is_object().then_some(whole), ended })
+    Assembled { whole: whole.is_object().then_some(whole), ended }
 }
 
-fn converse(events: &[(String, Json)]) -> Result<Assembled, String> {
+fn converse(events: &[(String, Json)]) -> Assembled {
     let mut whole = Json::Null;
     let mut ended = false;
     for (kind, event) in events {
@@ -154,7 +154,7 @@ fn converse(events: &[(String, Json)]) -> Result<Assembled, String> {
             _ => {}
         }
     }
-    Ok(Assembled { whole: Some(whole), ended })
+    Assembled { whole: Some(whole), ended }
 }
 
 fn converse_delta(block: &mut Json, delta: &Json) {

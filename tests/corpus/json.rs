@@ -142,20 +142,6 @@ impl Json {
         }
         &mut list[at]
     }
-
-    /// The same value with its keys in order, where their order means nothing.
-    pub fn sorted(&self) -> Self {
-        match self {
-            Self::List(list) => Self::List(list.iter().map(Self::sorted).collect()),
-            Self::Object(members) => {
-                let mut members: Vec<_> =
-                    members.iter().map(|(key, value)| (key.clone(), value.sorted())).collect();
-                members.sort();
-                Self::Object(members)
-            }
-            other => other.clone(),
-        }
-    }
 }
 
 impl From<&str> for Json {

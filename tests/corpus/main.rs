@@ -29,6 +29,7 @@ mod frames;
 mod json;
 mod loops;
 mod masks;
+mod outputs;
 mod protocol;
 mod protocol_responses;
 mod read_chat;

@@ -8,6 +8,8 @@ use std::collections::HashMap;
 /// What made ids begin with.
 const PREFIXES: [&str; 9] =
     ["call_", "msg_", "resp_", "rs_", "fc_", "ctc_", "ig_", "toolu_", "tooluse_"];
+/// Gemini's ids of answers begin with nothing.
+const BARE_ID: &str = "\"responseId\":\"";
 /// The beginning of a carried signature, in base64.
 const CARRIED: &str = "YXJvdXRlci1zaWctMQ";
 const MIN_RANDOM: usize = 16;
@@ -32,21 +34,23 @@ impl Mask<'_> {
             let tail = &rest[at..];
             let end = tail.find(|c: char| !is_word(c)).unwrap_or(tail.len());
             let word = &tail[..end];
-            out.push_str(&self.word(word));
+            let is_id = out.ends_with(BARE_ID);
+            out.push_str(&self.word(word, is_id));
             rest = &tail[end..];
         }
         out.push_str(rest);
         out
     }
 
-    fn word(&mut self, word: &str) -> String {
+    fn word(&mut self, word: &str, is_id: bool) -> String {
         if word.starts_with(CARRIED)
             && let Ok(plain) = STANDARD.decode(word)
         {
             return self.text(&String::from_utf8_lossy(&plain));
         }
         let random = PREFIXES.iter().find_map(|prefix| word.strip_prefix(prefix));
-        if random.is_none_or(|random| random.len() < MIN_RANDOM) || self.input.contains(word) {
+        let is_made = is_id || random.is_some_and(|random| random.len() >= MIN_RANDOM);
+        if !is_made || self.input.contains(word) {
             return word.to_owned();
         }
         let next = self.known.len();

@@ -21,7 +21,7 @@ pub fn check(format: ApiFormat, stream: &[u8], failed: bool) -> Vec<String> {
         ApiFormat::Anthropic => messages(&events, failed, &mut complaints),
         ApiFormat::Gemini => generate(&events, failed, &mut complaints),
         ApiFormat::OpenAiResponses => {
-            crate::protocol_responses::check(&events, failed, &mut complaints)
+            crate::protocol_responses::check(&events, failed, &mut complaints);
         }
         ApiFormat::Bedrock => {}
     }

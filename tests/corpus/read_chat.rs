@@ -70,7 +70,7 @@ fn content(content: &Json, read: &mut Choice) {
                     }
                     "refusal" => read.refusal.push_str(part["refusal"].text()),
                     "text" | "output_text" | "" => {
-                        read.text.push_str(part.str().unwrap_or_else(|| part["text"].text()))
+                        read.text.push_str(part.str().unwrap_or_else(|| part["text"].text()));
                     }
                     _ => {}
                 }

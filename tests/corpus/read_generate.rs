@@ -89,11 +89,11 @@ fn part(part: &Json, read: &mut Choice) {
     }
     let code = part.any(&["executableCode", "executable_code"]);
     if code.is_object() {
-        read.text.push_str(&format!("```python\n{}\n```", code["code"].text()));
+        read.text.push_str(&["```python\n", code["code"].text(), "\n```"].concat());
     }
     let result = part.any(&["codeExecutionResult", "code_execution_result"]);
     if result.is_object() {
-        read.text.push_str(&format!("```\n{}\n```", result["output"].text()));
+        read.text.push_str(&["```\n", result["output"].text(), "\n```"].concat());
     }
 }
 

@@ -18,8 +18,6 @@ pub struct Recording {
     pub format: ApiFormat,
     /// Claude behind Amazon's own route: the body is Anthropic's without model and stream.
     pub is_invoke: bool,
-    /// Path of the request, which names Gemini's model.
-    pub path: String,
     /// As its client spelled numbers and ordered keys.
     pub request: Option<String>,
     pub status: u16,
@@ -117,7 +115,6 @@ fn read(path: &Path) -> Option<Recording> {
         is_invoke: file.api.starts_with("invoke"),
         status: file.response.status.unwrap_or(200),
         id: file.id,
-        path: request_path,
         format,
         request,
         body,
@@ -166,3 +163,12 @@ const BROKEN: &[(&str, &str)] = &[
 ];
 
 const TWO_IN_ONE: &str = "its recorder wrote the streams of two answers into one body";
+
+#[test]
+fn broken_recordings_are_named() {
+    let broken = all().iter().filter(|recording| recording.broken.is_some());
+    println!("\n{} recordings of the core formats in {}", all().len(), folder().display());
+    for recording in broken {
+        println!("broken: {}: {}", recording.id, recording.broken.unwrap_or_default());
+    }
+}

@@ -21,6 +21,7 @@ pub fn read(format: ApiFormat, body: &Json) -> Ask {
         ApiFormat::OpenAiResponses => ask_chat::responses(body),
         ApiFormat::Anthropic => ask_native::messages(body),
         ApiFormat::Gemini => ask_native::generate(body),
+        ApiFormat::Completions => ask_chat::completions(body),
         _ => ask_chat::chat(body),
     }
 }
@@ -128,6 +129,29 @@ fn through(text: &str, told: &Ask, from: ApiFormat, to: ApiFormat) -> Verdict {
         },
     }
     Verdict::of(&complaints)
+}
+
+#[test]
+fn completions_reach_every_provider() {
+    let report = Report::default();
+    each(&report, |report, recording| {
+        let from = recording.format;
+        let Some(text) = recording.request.as_deref().filter(|_| recording.status < 400) else {
+            return;
+        };
+        let Some(body) = Json::parse(text).filter(|_| from == ApiFormat::Completions) else {
+            return;
+        };
+        let told = read(from, &body);
+        for to in FORMATS {
+            let verdict = match encoded(text, from, to, told.stream) {
+                Ok(there) => Verdict::of(&there_and(&told, &there, &[from, to], "")),
+                Err(error) => refused(&told, to, &error),
+            };
+            report.note(&pair(from, to), &recording.id, &verdict);
+        }
+    });
+    report.close("Legacy completions, to every provider format");
 }
 
 struct Encoded {

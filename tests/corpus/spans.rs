@@ -23,7 +23,7 @@ pub fn replaced(bytes: &[u8], replacements: &[Replacement<'_>]) -> Vec<u8> {
     let mut from = 0;
     for (place, word) in edits {
         out.push_str(&text[from..place.start]);
-        out.push_str(&format!("\"{word}\""));
+        out.extend(["\"", word, "\""]);
         from = place.end;
     }
     out.push_str(&text[from..]);
