@@ -15,12 +15,12 @@ KEYS = $$OPENAI_API_KEY$$ANTHROPIC_API_KEY$$GEMINI_API_KEY
 APT_INSTALL = [ "$$(id -u)" = 0 ] && apt-get update -qq && \
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
 
-.PHONY: help run build test lint fmt doc unit-test corpus-test sdk-test sdk-python sdk-node bench conf clean tools
+.PHONY: help run build test lint fmt doc unit-test corpus-test sdk-test sdk-python sdk-node bench bench-guard fuzz conf clean tools
 
 help:
 	@echo "make run    build the release and serve on 127.0.0.1:8080"
 	@echo "make test   the whole check: format, lints, tests, docs, the vendors' SDKs"
-	@echo "make fmt | lint | sdk-test | bench | conf | clean"
+	@echo "make fmt | lint | sdk-test | bench | bench-guard | fuzz | conf | clean"
 
 # Without a configuration file and without a provider's key there is still the built-in demo.
 run: build
@@ -102,7 +102,23 @@ bench: tools
 	@export PATH="$$PATH:/usr/sbin:$(CURDIR)/.tools/nginx/usr/sbin"; \
 	command -v nginx >/dev/null || { mkdir -p .tools/nginx && cd .tools/nginx && \
 		apt-get download -qq nginx && dpkg -x nginx_*.deb . && cd ../..; }; \
-	$(CARGO) bench --locked --bench json --bench overhead
+	$(CARGO) bench --locked --bench json --bench translate --bench overhead
+
+# Instructions of every translation, compared with benches/translate.counts.toml.
+bench-guard: tools
+	@$(CARGO) bench --locked --bench translate -- --counts
+
+# Every target in turn, begun with the recordings; FUZZ_SECONDS each. The compiler stays the pinned
+# one, whose unstable flags cargo-fuzz needs.
+FUZZ_SECONDS = 60
+fuzz: tools
+	@[ -x .tools/bin/cargo-fuzz ] || $(CARGO) install --quiet --locked --root .tools cargo-fuzz@0.13.2
+	@cp Cargo.lock fuzz/Cargo.lock
+	@$(CARGO) test --quiet --locked --test fuzz_smoke -- --ignored write_corpora
+	@for target in fuzz/fuzz_targets/*.rs; do \
+		RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run $$(basename $$target .rs) -- \
+			-max_total_time=$(FUZZ_SECONDS) -max_len=65536 -timeout=20 || exit 1; \
+	done
 
 # conf/ and docs/configuration.md are made from the documented types; a test compares them.
 conf: tools

@@ -24,13 +24,13 @@ pub fn run(data: &[u8]) {
     let framing = if array { Framing::JsonArray } else { Framing::Sse };
     let carrier = Route::carrier(upstream, client, decisions[3]);
     let route = Route { upstream, client, framing, carrier, decisions };
-    let carried = match (upstream, carrier) {
+    let input = match (upstream, carrier) {
         (ApiFormat::Bedrock, _) => binary::of_lines(body),
         (_, Some(Framing::EventStream)) => binary::of_events(body),
         _ => body.to_vec(),
     };
-    let whole = route.relay(&[&carried]);
-    let split = route.relay(&cut(&carried, decisions));
+    let whole = route.relay(&[&input]);
+    let split = route.relay(&cut(&input, decisions));
     assert_eq!(whole.end, split.end, "the cuts changed the end");
     // An event that passes through may end in another kind of line break.
     let same = if upstream == client && framing == Framing::Sse {
@@ -44,13 +44,13 @@ pub fn run(data: &[u8]) {
         String::from_utf8_lossy(&whole.sent),
         String::from_utf8_lossy(&split.sent)
     );
-    assert_bounded(whole.sent.len(), carried.len());
+    assert_bounded(whole.sent.len(), input.len());
     if upstream == client {
         return;
     }
     let end = if whole.end.is_none() { End::Whole } else { End::Failed };
     let heard = client_stream::read(client, framing, &whole.sent, end);
-    if let (End::Whole, Some(said)) = (end, route.said(&carried)) {
+    if let (End::Whole, Some(said)) = (end, route.said(&input)) {
         said.assert_heard(&heard, client != ApiFormat::Completions);
     }
 }

@@ -155,7 +155,7 @@ fn what_only_some_answers_hold_is_read_and_written() {
     assert_eq!(
         choice["message"],
         json!({
-            "role": "assistant", "content": null, "reasoning": "R", "reasoning_content": "R",
+            "role": "assistant", "content": null, "reasoning": "R", "reasoning_content": "R", "reasoning_content": "R",
             "reasoning_details": [
                 {"type": "reasoning.text", "text": "R", "id": null, "format": "unknown", "index": 0},
                 {"type": "reasoning.encrypted", "data": "E", "id": "rs_1", "format": "openai-responses-v1", "index": 1}],
