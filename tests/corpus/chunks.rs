@@ -140,7 +140,8 @@ impl Runs<'_> {
         let input = &self.recording.body;
         let (a, b) = (masked(&whole.bytes, input), masked(&got.bytes, input));
         let at = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
-        let near = |text: &str| text.chars().skip(at.saturating_sub(30)).take(90).collect::<String>();
+        let near =
+            |text: &str| text.chars().skip(at.saturating_sub(30)).take(90).collect::<String>();
         (a != b).then(|| format!("{:?} became {:?}", near(&a), near(&b)))
     }
 }

@@ -113,7 +113,8 @@ impl Judge<'_> {
         let is_refusal = self.to == ApiFormat::Anthropic
             && !self.told.refusal.is_empty()
             && got == Finish::Filter;
-        let soft = is_refusal || matches!(told, Finish::Error) && matches!(got, Finish::Stop | Finish::Filter);
+        let soft = is_refusal
+            || matches!(told, Finish::Error) && matches!(got, Finish::Stop | Finish::Filter);
         let no_calls = self.to == ApiFormat::Completions
             && told == Finish::ToolCalls
             && matches!(got, Finish::Stop | Finish::ToolCalls);

@@ -114,7 +114,8 @@ fn streams_pass_through_byte_for_byte() {
 fn is_completed(expected: &[u8], got: &[u8], format: ApiFormat) -> bool {
     let Some(rest) = got.strip_prefix(expected) else { return false };
     let rest = String::from_utf8_lossy(rest).replace('\r', "");
-    let marker = if expected.trim_ascii_end().ends_with(b"[DONE]") { "" } else { "data: [DONE]\n\n" };
+    let marker =
+        if expected.trim_ascii_end().ends_with(b"[DONE]") { "" } else { "data: [DONE]\n\n" };
     let rest = rest.trim_start_matches('\n');
     rest.is_empty() || (format == ApiFormat::OpenAiChat && rest == marker)
 }
