@@ -3,7 +3,7 @@
 use super::heard::Heard;
 use super::recordings::{self, Recording};
 use super::{request, response};
-use crate::chat::{Message, Part};
+use crate::chat::{FinishReason, Message, Part};
 use crate::formats::carried::Carried;
 use crate::formats::translator::Translator;
 use crate::formats::{AnswerLabel, ApiFormat, Framing, Target};
@@ -159,5 +159,35 @@ fn chunks_of_any_size_make_the_same_stream() {
         if recording.body.len() < 40_000 {
             assert_eq!(sent(1), whole, "{}", recording.id);
         }
+    }
+}
+
+#[test]
+fn streams_pass_through_untouched_and_are_counted_once() {
+    let own = ApiFormat::OpenAiResponses;
+    let label = AnswerLabel { model: None, ..label() };
+    for recording in successes().filter(Recording::is_stream) {
+        let id = &recording.id;
+        let events = recording.events();
+        let twice =
+            events.iter().filter(|event| event.contains(r#""response.created""#)).count() > 1;
+        let Some(heard) = Heard::stream(&events).ok().filter(|_| !twice) else { continue };
+        let mut relay = Translator::new(own, own, Framing::Sse, label.clone()).unwrap();
+        let mut sent = Vec::new();
+        for chunk in recording.body.as_bytes().chunks(100) {
+            sent.extend_from_slice(&relay.push(Bytes::copy_from_slice(chunk)).unwrap());
+        }
+        sent.extend_from_slice(&relay.finish().unwrap());
+        assert_eq!(std::str::from_utf8(&sent).unwrap(), recording.body, "{id}");
+        let calls = heard.calls.iter().map(|(_, name, arguments, _)| name.len() + arguments.len());
+        let words = [&heard.text, &heard.refusal, &heard.reasoning, &heard.summary];
+        let expected = calls.chain(words.map(String::len)).sum::<usize>();
+        let observed = relay.observed();
+        // An empty object may have come or been understood.
+        if heard.calls.iter().all(|call| call.2 != "{}") {
+            assert_eq!(observed.content_bytes, expected as u64, "{id}");
+        }
+        assert_eq!(observed.usage, heard.usage, "{id}");
+        assert_eq!(observed.finish.map(FinishReason::as_str), heard.finish, "{id}");
     }
 }

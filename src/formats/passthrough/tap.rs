@@ -106,10 +106,14 @@ impl Tap {
         observed: &mut Observed,
         out: &mut Output,
     ) -> Result<(), StreamFault> {
+        let data = piece.data();
         if observed.ended {
+            // OpenRouter ends this format as the chat format ends.
+            if matches!(self.format, Format::Responses(_)) && data == b"[DONE]" {
+                out.forward(piece.frame);
+            }
             return Ok(());
         }
-        let data = piece.data();
         let reading = match &mut self.format {
             _ if !observed.saw_content || piece.name == Some("error") => Reading::Whole,
             Format::OpenAi(_) => openai::reading(data),

@@ -84,6 +84,9 @@ fn sources_count_from_the_answers_beginning() {
     assert_eq!(heard(&all).citations, expected);
     all.insert(4, note);
     assert_eq!(heard(&all).citations, expected);
+    let second = text(1, "ef").replace(r#""content_index":0"#, r#""content_index":1"#);
+    all.insert(4, &second);
+    assert_eq!(heard(&all).citations, [("u".to_owned(), 5, 7)], "the second part of a message");
 }
 
 #[test]

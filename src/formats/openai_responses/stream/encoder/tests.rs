@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::chat::message::ReasoningKind;
+use crate::chat::response::Citation;
 use crate::formats::openai_responses::accumulate::accumulate;
 use crate::formats::openai_responses::corpus::label;
 use crate::formats::openai_responses::heard::Heard;
@@ -219,6 +220,23 @@ fn items_follow_one_another_in_any_order_of_events() {
     );
     assert_eq!((heard.usage, last["service_tier"].as_str()), (usage_read(usage), Some("flex")));
     assert_eq!(unpacked(heard).signatures, ["S", "G"]);
+}
+
+#[test]
+fn sources_count_from_their_own_text_even_after_a_signature() {
+    let citation = Citation { url: "u".into(), title: "t".into(), start: 3, end: 4 };
+    let (sent, last) = written(&[
+        text("aé"),
+        start(0, "c1", false),
+        text("bcd"),
+        signature("G", true, None),
+        Event::Citations { choice: 0, citations: vec![citation] },
+        Event::Citations { choice: 1, citations: Vec::new() },
+    ]);
+    let note = serde_json::json!({"type": "url_citation", "start_index": 1, "end_index": 2, "url": "u", "title": "t"});
+    assert_eq!(last["output"][2]["content"][0]["annotations"], serde_json::json!([note]));
+    assert_eq!(last["output"][3]["type"], "reasoning");
+    assert_eq!(sent.matches("event: response.output_text.annotation.added").count(), 1);
 }
 
 /// Counts that are written as zero when nothing is known.
