@@ -10,6 +10,7 @@ use crate::chat::Request;
 use crate::chat::tool::{CustomTool, Tool, ToolChoice};
 use crate::formats::FormatError;
 use crate::formats::openai_chat::tree::{Fields, Node, Path};
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// Reads everything about tools into the request.
@@ -73,8 +74,17 @@ fn custom<'a>(declared: &mut Fields<'a, '_>) -> Result<Tool<'a>, FormatError> {
         parameters: None,
         strict: None,
         cache,
-        custom: Some(CustomTool { format: custom.opaque_object("format")? }),
+        custom: Some(CustomTool { format: custom.take("format").and_then(flat) }),
     })
+}
+
+/// The format as the Responses API writes it, with the members of a grammar beside its type.
+fn flat(mut format: Node<'_>) -> Option<Cow<'_, RawValue>> {
+    if let Some(Node::Object(mut members)) = format.take("grammar") {
+        members.insert(0, (Cow::Borrowed("type"), Node::Text(Cow::Borrowed("grammar"))));
+        return Node::Object(members).into_raw();
+    }
+    format.into_raw()
 }
 
 fn function<'a>(declared: &mut Fields<'a, '_>) -> Result<Tool<'a>, FormatError> {

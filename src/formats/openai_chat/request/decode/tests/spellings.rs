@@ -15,7 +15,7 @@ fn free_form_tools_and_spoken_answers_are_read() {
     let request = decode(body.as_bytes()).unwrap();
     let tool = &request.tools[0];
     let format = tool.custom.as_ref().unwrap().format.as_deref().map(RawValue::get);
-    let grammar = r#"{"type":"grammar","grammar":{"syntax":"lark","definition":"s"}}"#;
+    let grammar = r#"{"type":"grammar","syntax":"lark","definition":"s"}"#;
     assert_eq!((tool.name.as_ref(), format), ("note", Some(grammar)));
     let allowed = ToolChoice::Allowed { names: vec!["note".into()], required: false };
     assert_eq!(request.tool_choice, Some(allowed));
