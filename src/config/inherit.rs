@@ -20,9 +20,10 @@ pub(super) fn inherit(config: &mut Config, env: Env<'_>) {
         if let Some(known) = known::provider(name) {
             inherit_known(provider, known, env);
         }
-        let by_format = (provider.format == Some(ProviderFormat::Bedrock))
-            .then_some(ProviderKind::Bedrock)
-            .unwrap_or_default();
+        let by_format = match provider.format {
+            Some(ProviderFormat::Bedrock) => ProviderKind::Bedrock,
+            _ => ProviderKind::Standard,
+        };
         match *provider.kind.get_or_insert(by_format) {
             ProviderKind::Standard => {}
             ProviderKind::Azure => {

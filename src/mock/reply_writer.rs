@@ -176,10 +176,8 @@ impl ReplyWriter<'_> {
             items = items.iter().map(bedrock::wrapped).collect();
         }
         let fault = &self.reply.fault;
-        let usual = match fault.crlf.unwrap_or(format == Format::Google) {
-            true => Framing::SseCrlf,
-            false => Framing::Sse,
-        };
+        let crlf = fault.crlf.unwrap_or(format == Format::Google);
+        let usual = if crlf { Framing::SseCrlf } else { Framing::Sse };
         let framing = framing.unwrap_or(usual);
         let error = fault.error_after.map(|_| {
             let body = self.provider_error().body;

@@ -116,7 +116,7 @@ impl TokenSource {
             if turn.as_ref().is_some_and(|failure| failure.at.elapsed() < PAUSE) {
                 return Ok(token);
             }
-            return Ok(self.fetch(connector, &mut turn).await.unwrap_or(token));
+            return Ok(Box::pin(self.fetch(connector, &mut turn)).await.unwrap_or(token));
         }
         let mut turn = self.turn.lock().await;
         if let Some(token) = self.in_hand() {
@@ -126,7 +126,8 @@ impl TokenSource {
             Some(failure) if failure.at >= asked || failure.at.elapsed() < PAUSE => {
                 Err(failure.error.clone())
             }
-            _ => self.fetch(connector, &mut turn).await,
+            // Boxed: it is rare, and its state would be part of every request's.
+            _ => Box::pin(self.fetch(connector, &mut turn)).await,
         }
     }
 

@@ -5,6 +5,9 @@ use crate::config::{Config, Loaded, ResolvedSecrets, load, resolve_secrets, show
 
 const ACCOUNT: &str = include_str!("../../providers/google_token/test_account.json");
 
+/// A text, variables that are set, then the kind, the format, the address and the secrets.
+type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str, &'a str, &'a str, &'a [&'a str]);
+
 /// Loads a text with these variables in the environment.
 fn load_with(text: &str, variables: &[(&str, &str)]) -> Loaded {
     let env = env_of(variables);
@@ -49,7 +52,7 @@ fn what_is_left_out_is_filled_in() {
     let china = "[providers.a]\nkind = 'bedrock'\nregion = 'cn-north-1'\n";
     let vertex = "[providers.a]\nkind = 'vertex'\n";
     let west = "[providers.a]\nkind = 'vertex'\nregion = 'europe-west4'\n";
-    let cases: Vec<(&str, &[(&str, &str)], &str, &str, &str, &[&str])> = vec![
+    let cases: Vec<Case<'_>> = vec![
         (known, &set, "Standard", "Openai", DEEPSEEK, deepseek_key),
         (known, &[], "Standard", "Openai", DEEPSEEK, deepseek_key),
         (none, &set, "Standard", "Openai", DEEPSEEK, &[]),
