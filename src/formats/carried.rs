@@ -20,6 +20,15 @@ const READERS: [GeneralPurpose; 2] = [
     GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT),
 ];
 
+/// What the packed form of every signature begins with.
+const PACKED_MARK: &[u8] = b"YXJvdXRlci1zaWctMQp";
+
+/// Whether a body holds a packed signature: it has to be unpacked before a provider sees it, also
+/// one of the client's own format.
+pub fn is_carried_in(body: &[u8]) -> bool {
+    memchr::memmem::find(body, PACKED_MARK).is_some()
+}
+
 /// A signature with its maker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Carried {
@@ -69,6 +78,7 @@ mod tests {
                 data: data.into(),
             };
             let packed = carried.pack();
+            assert!(is_carried_in(packed.as_bytes()));
             let url_safe = packed.replace('+', "-").replace('/', "_");
             for text in [packed.as_str(), packed.trim_end_matches('='), &url_safe] {
                 assert_eq!(Carried::unpack(text).as_ref(), Some(&carried));

@@ -206,19 +206,7 @@ pub(super) fn stream(answer: &Answer) -> Vec<Item> {
     events.push(Kind::Start, "response.in_progress", opening);
     let output = output(answer);
     for (at, item) in output.iter().enumerate() {
-        let mut added = item.clone();
-        for (member, empty) in [("content", json!([])), ("summary", json!([]))] {
-            if added.get(member).is_some() {
-                added[member] = empty;
-            }
-        }
-        if added.get("arguments").is_some() {
-            added["arguments"] = json!("");
-        }
-        if added.get("status").is_some() {
-            added["status"] = json!("in_progress");
-        }
-        let opened = json!({"output_index": at, "item": added});
+        let opened = json!({"output_index": at, "item": emptied(item)});
         events.push(Kind::Glue, "response.output_item.added", opened);
         fill(&mut events, answer, at, item);
         let done = json!({"output_index": at, "item": item});
@@ -228,6 +216,23 @@ pub(super) fn stream(answer: &Answer) -> Vec<Item> {
     let event = if status == "completed" { "response.completed" } else { "response.incomplete" };
     events.push(Kind::Done, event, json!({"response": envelope(answer, status, &output)}));
     events.0
+}
+
+/// An item as it is before it is filled.
+fn emptied(item: &Value) -> Value {
+    let mut item = item.clone();
+    let empty = [
+        ("content", json!([])),
+        ("summary", json!([])),
+        ("arguments", json!("")),
+        ("status", json!("in_progress")),
+    ];
+    for (member, value) in empty {
+        if let Some(place) = item.get_mut(member) {
+            *place = value;
+        }
+    }
+    item
 }
 
 /// An error inside a stream, from the body it would have as an answer.

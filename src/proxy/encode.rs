@@ -48,7 +48,9 @@ pub async fn encode(
     let encoded = match &admitted.job {
         Job::Embeddings => embeddings(admitted, candidate)?,
         Job::CountTokens(client) if *client == upstream => same_format(admitted, candidate),
-        Job::Chat { client, .. } if *client == upstream => same_format(admitted, candidate),
+        Job::Chat { client, .. } if *client == upstream && !carries_foreign(admitted) => {
+            same_format(admitted, candidate)
+        }
         Job::CountTokens(_) => {
             return Err(GatewayError::internal("a foreign count was dispatched"));
         }
@@ -68,6 +70,12 @@ fn embeddings(admitted: &Admitted, candidate: &Candidate) -> Result<Encoded, Gat
     let (body, dropped) = (prepared.request.body, prepared.request.dropped);
     let back = WayBack { embeddings: Some(prepared.expected), dropped, ..WayBack::default() };
     Ok(Encoded { body: Body { len: body.len(), pieces: vec![body] }, back })
+}
+
+/// Whether the conversation holds what another maker signed, which no provider would accept: it
+/// has to be read to be taken out.
+fn carries_foreign(admitted: &Admitted) -> bool {
+    formats::carried::is_carried_in(&admitted.body)
 }
 
 fn same_format(admitted: &Admitted, candidate: &Candidate) -> Encoded {

@@ -90,10 +90,10 @@ impl Fetched {
             Ok::<_, GatewayError>((url, file))
         });
         let limit = Duration::from_secs(policy.timeout_s);
-        let fetched = tokio::time::timeout(limit, try_join_all(fetches))
+        let files = tokio::time::timeout(limit, try_join_all(fetches))
             .await
             .unwrap_or_else(|_| Err(refused("a file could not be fetched in time")))?;
-        self.0.extend(fetched);
+        self.0.extend(files);
         Ok(())
     }
 }

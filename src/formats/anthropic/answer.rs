@@ -109,7 +109,8 @@ pub(super) fn write_usage(
     }
     if let Some(count) = usage.web_searches {
         put_count(br#","server_tool_use":{"web_search_requests":"#, count, out);
-        out.put_u8(b'}');
+        // The SDK's type demands both counts.
+        out.put_slice(br#","web_fetch_requests":0}"#);
     }
     if let Some(tier) = tier.and_then(tier_word) {
         out.put_slice(br#","service_tier":""#);

@@ -77,14 +77,15 @@ pub fn decode(body: &[u8]) -> Result<Response<'_>, FormatError> {
     })
 }
 
-/// The tier that a `usage` object names.
+/// The tier that a `usage` object names, in OpenAI's words where it has one.
 pub(super) fn service_tier(usage: &RawValue) -> Option<Cow<'_, str>> {
     #[derive(Deserialize)]
     struct Tier<'a> {
         #[serde(borrow)]
         service_tier: Option<Str<'a>>,
     }
-    Some(raw::view::<Tier<'_>>(usage)?.service_tier?.0)
+    let tier = raw::view::<Tier<'_>>(usage)?.service_tier?.0;
+    Some(if tier == "standard" { Cow::Borrowed("default") } else { tier })
 }
 
 /// Adds one block; takes and returns the number of characters of text so far.

@@ -53,7 +53,7 @@ fn blocks_stay_in_order_with_everything_they_carry() {
     );
     assert_eq!(choice.finish, FinishReason::ToolCalls);
     assert_eq!(choice.native_finish.as_deref(), Some("tool_use"));
-    assert_eq!(answer.service_tier.as_deref(), Some("standard"));
+    assert_eq!(answer.service_tier.as_deref(), Some("default"));
     assert_eq!((answer.id.as_deref(), answer.model.as_deref()), (Some("msg_1"), Some("claude")));
     assert_eq!((answer.usage.prompt, answer.usage.completion), (Some(1), Some(2)));
 }

@@ -47,7 +47,7 @@ fn expect_usage(heard: &mut Heard, usages: &[&Value]) {
         .map(|input| input + outside.iter().filter_map(|key| last(key)).sum::<u64>());
     heard.cache_write = last("cache_creation_input_tokens").unwrap_or(0);
     let tiers = usages.iter().find_map(|usage| usage["service_tier"].as_str());
-    heard.tier = tiers.unwrap_or_default().to_owned();
+    heard.tier = tiers.unwrap_or_default().replace("standard", "default");
     let thinking = |usage: &&Value| usage["output_tokens_details"]["thinking_tokens"].as_u64();
     heard.usage.reasoning = usages.iter().rev().find_map(thinking);
     let searches = |usage: &&Value| usage["server_tool_use"]["web_search_requests"].as_u64();

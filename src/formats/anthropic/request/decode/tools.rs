@@ -50,7 +50,7 @@ fn tool<'a>(declared: &mut Fields<'a, '_>) -> Result<Tool<'a>, FormatError> {
     Ok(Tool {
         name: declared.required_name("name")?,
         description: declared.text("description")?,
-        parameters: declared.raw("input_schema").map(Cow::Borrowed),
+        parameters: declared.raw_object("input_schema")?.map(Cow::Borrowed),
         strict: declared.boolean("strict")?,
         cache: cache_control(declared)?,
         custom: None,

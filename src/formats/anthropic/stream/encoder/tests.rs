@@ -463,7 +463,7 @@ fn usage_is_told_when_it_is_known() {
     let expected = json!({"input_tokens":40,"cache_creation_input_tokens":50,
         "cache_read_input_tokens":10,"output_tokens":7,
         "cache_creation":{"ephemeral_5m_input_tokens":20,"ephemeral_1h_input_tokens":30},
-        "output_tokens_details":{"thinking_tokens":4},"server_tool_use":{"web_search_requests":2},
+        "output_tokens_details":{"thinking_tokens":4},"server_tool_use":{"web_search_requests":2,"web_fetch_requests":0},
         "service_tier":"standard"});
     assert_eq!(delta["usage"], expected);
     let (heard, _) = hear(&split(std::str::from_utf8(&out).unwrap()));

@@ -49,7 +49,11 @@ pub(super) fn file<'a>(
         None if media_type::is_youtube(&uri) => Kind::Video,
         None => Kind::of(media_type::of_url(&uri).unwrap_or_default()),
     };
-    Ok(kind.part(Media::Url(uri), filename, detail))
+    let lower = uri.to_ascii_lowercase();
+    let anyones = ["https://", "http://", "data:"].iter().any(|scheme| lower.starts_with(scheme));
+    // Buckets and uploads are known to Google alone.
+    let source = if anyones { Media::Url(uri) } else { Media::FileId(uri) };
+    Ok(kind.part(source, filename, detail))
 }
 
 /// What a MIME type makes of a part; sound has a part of its own only inline.

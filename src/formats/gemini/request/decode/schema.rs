@@ -125,7 +125,9 @@ fn write_type(value: &RawValue, nullable: bool, out: &mut Vec<u8>) -> Written {
     let several = begins(value, '[');
     let mut names: Vec<String> = super::fields::items(value)
         .into_iter()
-        .filter_map(|name| text_of(name).map(|name| name.to_ascii_lowercase()))
+        .filter_map(|name| {
+            text_of(name).map(|name| name.to_ascii_lowercase()).or_else(|| numbered(name))
+        })
         .collect();
     if nullable && !names.iter().any(|name| name == "null") {
         names.push("null".to_owned());
@@ -144,6 +146,13 @@ fn write_type(value: &RawValue, nullable: bool, out: &mut Vec<u8>) -> Written {
         }
     }
     Ok(())
+}
+
+/// The name of a type that Google's REST clients write as a number.
+fn numbered(value: &RawValue) -> Option<String> {
+    const NAMES: [&str; 7] = ["string", "number", "integer", "boolean", "array", "object", "null"];
+    let number: usize = value.get().parse().ok()?;
+    NAMES.get(number.checked_sub(1)?).map(|name| (*name).to_owned())
 }
 
 /// An array, each element written by `write`, with one more at the end if asked for.
@@ -268,7 +277,7 @@ mod tests {
     #[test]
     fn what_is_no_schema_is_refused() {
         let deep = "{\"items\":".repeat(70) + "{}" + &"}".repeat(70);
-        for schema in ["5", r#"{"type":5}"#, r#"{"items":"x"}"#, r#"{"anyOf":{}}"#, &deep] {
+        for schema in ["5", r#"{"type":9}"#, r#"{"items":"x"}"#, r#"{"anyOf":{}}"#, &deep] {
             assert_eq!(converted(schema), Err(Some("responseSchema".into())), "{schema}");
         }
     }

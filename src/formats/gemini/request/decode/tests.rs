@@ -210,7 +210,7 @@ fn media_by_type_and_place() {
         (json!({"inlineData": {"data": "iVBORw0KGgo="}}), "image image/png,iVBORw0KGgo= low"),
         (
             json!({"fileData": {"fileUri": "gs://b/a", "mimeType": "image/webp"}}),
-            "image gs://b/a low",
+            "image id gs://b/a low",
         ),
         (
             json!({"file_data": {"file_uri": "https://x.org/a.PDF?b"}}),
