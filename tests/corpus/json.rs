@@ -114,6 +114,12 @@ impl Json {
         &mut members[at].1
     }
 
+    pub fn remove(&mut self, key: &str) {
+        if let Self::Object(members) = self {
+            members.retain(|(name, _)| name != key);
+        }
+    }
+
     /// Appends text to a text member.
     pub fn append(&mut self, key: &str, piece: &str) {
         match self.slot(key) {

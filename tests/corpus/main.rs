@@ -14,6 +14,7 @@
     reason = "all of this crate is tests, and a test that goes wrong panics"
 )]
 
+mod agree;
 mod answers;
 mod ask;
 mod ask_chat;
