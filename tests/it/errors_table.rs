@@ -380,7 +380,7 @@ fn paths() -> Vec<Bad> {
         "/v1/",
         "/v1/chat",
         "/v1/chat/completions/",
-        "/v1/completions",
+        "/v1/engines",
         "/v2/x",
         "/v1/messages/other",
         "/api/v1/nothing",

@@ -36,6 +36,10 @@ fn body_for(path: &str) -> String {
     let turns = json!([{ "role": "user", "content": "hi" }]);
     let body = if path.contains("/v1beta/") {
         json!({ "contents": [{ "role": "user", "parts": [{ "text": "hi" }] }] })
+    } else if path.ends_with("/responses") {
+        json!({ "model": "gpt-5.4", "input": "hi" })
+    } else if path.ends_with("v1/completions") {
+        json!({ "model": "gpt-5.4", "prompt": "hi" })
     } else if path.contains("embeddings") {
         json!({ "model": "text-embedding-3-small", "input": "hi" })
     } else if path.contains("messages") {
