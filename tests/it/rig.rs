@@ -286,6 +286,11 @@ format = "openai"
 base_url = "http://{upstream}/v1"
 {key}
 {provider}
+[providers.responses]
+format = "responses"
+base_url = "http://{upstream}/v1"
+{key}
+{provider}
 [providers.anthropic]
 format = "anthropic"
 base_url = "http://{upstream}"
