@@ -4,10 +4,11 @@
 //! may be words or numbers, and text borrows from the input wherever it holds no escapes.
 
 use serde::Deserialize;
-use serde::de::{self, Deserializer, Visitor};
+use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
 /// Text that stays borrowed inside an `Option` (serde only borrows a bare `Cow`).
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -56,12 +57,56 @@ impl<'de: 'a, 'a> Deserialize<'de> for Word<'a> {
     }
 }
 
+/// A list that almost always has one element, which then costs no allocation.
+#[derive(Debug)]
+pub(super) struct Few<T> {
+    first: Option<T>,
+    rest: Vec<T>,
+}
+
+impl<T> Default for Few<T> {
+    fn default() -> Self {
+        Self { first: None, rest: Vec::new() }
+    }
+}
+
+impl<T> IntoIterator for Few<T> {
+    type Item = T;
+    type IntoIter = std::iter::Chain<std::option::IntoIter<T>, std::vec::IntoIter<T>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.first.into_iter().chain(self.rest)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Few<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FewVisitor<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for FewVisitor<T> {
+            type Value = Few<T>;
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a list")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Few<T>, A::Error> {
+                let mut few = Few { first: list.next_element()?, rest: Vec::new() };
+                while few.first.is_some()
+                    && let Some(item) = list.next_element()?
+                {
+                    few.rest.push(item);
+                }
+                Ok(few)
+            }
+        }
+        deserializer.deserialize_seq(FewVisitor(PhantomData))
+    }
+}
+
 /// One answer, or one event of a stream.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Answer<'a> {
     #[serde(borrow)]
-    pub(super) candidates: Option<Vec<Candidate<'a>>>,
+    pub(super) candidates: Option<Few<Candidate<'a>>>,
     #[serde(borrow, alias = "prompt_feedback")]
     pub(super) prompt_feedback: Option<PromptFeedback<'a>>,
     #[serde(borrow, alias = "usage_metadata")]
@@ -104,7 +149,7 @@ pub(super) struct Candidate<'a> {
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Content<'a> {
     #[serde(borrow)]
-    pub(super) parts: Option<Vec<Part<'a>>>,
+    pub(super) parts: Option<Few<Part<'a>>>,
 }
 
 /// A part; exactly one of the content fields is set, unknown kinds have none.

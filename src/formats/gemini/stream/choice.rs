@@ -126,7 +126,14 @@ impl Choice {
         if word.is_empty() || (says_nothing && self.end.is_some()) {
             return;
         }
-        let message = message.map(|text| text.0.into_owned()).filter(|text| !text.is_empty());
+        let message = message.map(|text| text.0).filter(|text| !text.is_empty());
+        // Some hosts repeat it in every event.
+        if message.is_none()
+            && matches!(&self.end, Some(Ending::Word(known, None)) if *known == word)
+        {
+            return;
+        }
+        let message = message.map(Cow::into_owned);
         self.end = Some(Ending::Word(word.into_owned(), message));
     }
 
