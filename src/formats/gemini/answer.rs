@@ -3,6 +3,7 @@
 //! Used by `response` and `stream`. Both spellings of every field are read, null is absent, enums
 //! may be words or numbers, and text borrows from the input wherever it holds no escapes.
 
+use crate::json::as_str_in;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -14,6 +15,27 @@ use std::marker::PhantomData;
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
+
+/// A JSON string as it is written, for those who read it into a buffer of their own.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Written<'a>(&'a str);
+
+impl<'a> Written<'a> {
+    /// The text; `None` when an escape stands for nothing.
+    pub(super) fn read<'t>(self, buffer: &'t mut String) -> Option<&'t str>
+    where
+        'a: 't,
+    {
+        as_str_in(self.0, buffer)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Written<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json = <&RawValue>::deserialize(deserializer)?.get();
+        if json.starts_with('"') { Ok(Self(json)) } else { Err(de::Error::custom("no string")) }
+    }
+}
 
 /// An enum value: a word, or its number when the client asked for `enum-encoding=int`.
 #[derive(Debug, Clone)]
@@ -101,12 +123,13 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Few<T> {
     }
 }
 
-/// One answer, or one event of a stream.
+/// One answer, or one event of a stream; `T` is how the text of its parts is read.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Answer<'a> {
+#[serde(bound(deserialize = "T: Deserialize<'de>"))]
+pub(super) struct Answer<'a, T = Text<'a>> {
     #[serde(borrow)]
-    pub(super) candidates: Option<Few<Candidate<'a>>>,
+    pub(super) candidates: Option<Few<Candidate<'a, T>>>,
     #[serde(borrow, alias = "prompt_feedback")]
     pub(super) prompt_feedback: Option<PromptFeedback<'a>>,
     #[serde(borrow, alias = "usage_metadata")]
@@ -130,10 +153,11 @@ pub(super) struct PromptFeedback<'a> {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Candidate<'a> {
+#[serde(bound(deserialize = "T: Deserialize<'de>"))]
+pub(super) struct Candidate<'a, T = Text<'a>> {
     pub(super) index: Option<u32>,
     #[serde(borrow)]
-    pub(super) content: Option<Content<'a>>,
+    pub(super) content: Option<Content<'a, T>>,
     #[serde(borrow, alias = "finish_reason")]
     pub(super) finish_reason: Option<Word<'a>>,
     #[serde(borrow, alias = "finish_message")]
@@ -147,17 +171,18 @@ pub(super) struct Candidate<'a> {
 }
 
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Content<'a> {
+#[serde(bound(deserialize = "T: Deserialize<'de>"))]
+pub(super) struct Content<'a, T = Text<'a>> {
     #[serde(borrow)]
-    pub(super) parts: Option<Few<Part<'a>>>,
+    pub(super) parts: Option<Few<Part<'a, T>>>,
 }
 
 /// A part; exactly one of the content fields is set, unknown kinds have none.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Part<'a> {
-    #[serde(borrow)]
-    pub(super) text: Option<Text<'a>>,
+#[serde(bound(deserialize = "T: Deserialize<'de>"))]
+pub(super) struct Part<'a, T = Text<'a>> {
+    pub(super) text: Option<T>,
     pub(super) thought: Option<bool>,
     #[serde(borrow, alias = "thought_signature")]
     pub(super) thought_signature: Option<Text<'a>>,
@@ -171,7 +196,7 @@ pub(super) struct Part<'a> {
     pub(super) code_execution_result: Option<CodeExecutionResult<'a>>,
 }
 
-impl<'a> Part<'a> {
+impl<'a, T> Part<'a, T> {
     /// Takes the signature, unless it is empty.
     pub(super) fn take_signature(&mut self) -> Option<Cow<'a, str>> {
         self.thought_signature.take().map(|text| text.0).filter(|text| !text.is_empty())

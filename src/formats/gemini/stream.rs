@@ -9,7 +9,7 @@ mod encoder;
 
 pub use encoder::Encoder;
 
-use super::answer::{Answer, PromptFeedback};
+use super::answer::{self, PromptFeedback, Written};
 use super::finish::block;
 use super::names::Renamed;
 use super::{error, grounding};
@@ -21,6 +21,8 @@ use std::borrow::Cow;
 /// Gemini gives at most eight alternatives.
 const MAX_CHOICES: usize = 32;
 
+/// An event; its text is read when it is told.
+type Answer<'a> = answer::Answer<'a, Written<'a>>;
 type Sink<'s> = dyn FnMut(Event<'_>) + 's;
 
 /// Reads one streamed answer.
