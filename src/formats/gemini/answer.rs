@@ -123,7 +123,8 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Few<T> {
     }
 }
 
-/// One answer, or one event of a stream; `T` is how the text of its parts is read.
+/// One answer, or one event of a stream; `T` is how the text of its parts is read. What few events
+/// hold is boxed, because these values are moved often.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[serde(bound(deserialize = "T: Deserialize<'de>"))]
@@ -131,7 +132,7 @@ pub(super) struct Answer<'a, T = Text<'a>> {
     #[serde(borrow)]
     pub(super) candidates: Option<Few<Candidate<'a, T>>>,
     #[serde(borrow, alias = "prompt_feedback")]
-    pub(super) prompt_feedback: Option<PromptFeedback<'a>>,
+    pub(super) prompt_feedback: Option<Box<PromptFeedback<'a>>>,
     #[serde(borrow, alias = "usage_metadata")]
     pub(super) usage_metadata: Option<super::usage::Metadata<'a>>,
     #[serde(borrow, alias = "model_version")]
@@ -163,11 +164,11 @@ pub(super) struct Candidate<'a, T = Text<'a>> {
     #[serde(borrow, alias = "finish_message")]
     pub(super) finish_message: Option<Text<'a>>,
     #[serde(borrow, alias = "grounding_metadata")]
-    pub(super) grounding_metadata: Option<super::grounding::Metadata<'a>>,
+    pub(super) grounding_metadata: Option<Box<super::grounding::Metadata<'a>>>,
     #[serde(borrow, alias = "citation_metadata")]
-    pub(super) citation_metadata: Option<super::grounding::CitationMetadata<'a>>,
+    pub(super) citation_metadata: Option<Box<super::grounding::CitationMetadata<'a>>>,
     #[serde(borrow, alias = "logprobs_result")]
-    pub(super) logprobs_result: Option<super::logprobs::Chosen<'a>>,
+    pub(super) logprobs_result: Option<Box<super::logprobs::Chosen<'a>>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -187,13 +188,13 @@ pub(super) struct Part<'a, T = Text<'a>> {
     #[serde(borrow, alias = "thought_signature")]
     pub(super) thought_signature: Option<Text<'a>>,
     #[serde(borrow, alias = "function_call")]
-    pub(super) function_call: Option<FunctionCall<'a>>,
+    pub(super) function_call: Option<Box<FunctionCall<'a>>>,
     #[serde(borrow, alias = "inline_data")]
-    pub(super) inline_data: Option<Blob<'a>>,
+    pub(super) inline_data: Option<Box<Blob<'a>>>,
     #[serde(borrow, alias = "executable_code")]
-    pub(super) executable_code: Option<ExecutableCode<'a>>,
+    pub(super) executable_code: Option<Box<ExecutableCode<'a>>>,
     #[serde(borrow, alias = "code_execution_result")]
-    pub(super) code_execution_result: Option<CodeExecutionResult<'a>>,
+    pub(super) code_execution_result: Option<Box<CodeExecutionResult<'a>>>,
 }
 
 impl<'a, T> Part<'a, T> {

@@ -61,7 +61,7 @@ impl Decoder {
         }
         for (position, candidate) in answer.candidates.unwrap_or_default().into_iter().enumerate() {
             let index = candidate.index.and_then(|i| usize::try_from(i).ok()).unwrap_or(position);
-            let searches = candidate.grounding_metadata.as_ref();
+            let searches = candidate.grounding_metadata.as_deref();
             usage.web_searches =
                 searches.and_then(grounding::Metadata::searches).or(usage.web_searches);
             let choice = choice_at(&mut self.choices, index)?;

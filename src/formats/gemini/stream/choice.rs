@@ -150,7 +150,7 @@ impl Choice {
     ) -> Result<(), StreamFault> {
         let signature = part.take_signature();
         if let Some(call) = part.function_call {
-            return self.function_call(call, signature, renamed, sink);
+            return self.function_call(*call, signature, renamed, sink);
         }
         self.close_call(sink)?;
         let thought = part.thought.unwrap_or(false);
@@ -160,7 +160,7 @@ impl Choice {
             let kind = if thought { Kind::Reasoning } else { Kind::Text };
             self.said(kind, text, signature, sink)?;
         } else if let Some(blob) = part.inline_data.filter(|_| !thought) {
-            self.blob(blob, sink);
+            self.blob(*blob, sink);
         }
         Ok(())
     }
