@@ -39,6 +39,7 @@ pub fn decode(body: &[u8]) -> Result<Response<'_>, FormatError> {
         usage.web_searches = searches.or(usage.web_searches);
         choices.push(choice(position, candidate));
     }
+    Choice::renumber(&mut choices);
     if choices.is_empty() {
         let block = refused.ok_or_else(|| FormatError::whole("the provider sent no candidate"))?;
         choices.push(Choice {
@@ -128,6 +129,7 @@ impl<'a> Reader<'a> {
             }
         } else if let Some(blob) = part.inline_data.filter(|_| !thought) {
             self.blob(*blob);
+            self.reasoning(Cow::Borrowed(""), signature);
         }
     }
 

@@ -288,9 +288,10 @@ impl<'a, 'p> Fields<'a, 'p> {
         Ok(raw)
     }
 
-    /// Names the members that nobody took.
+    /// Names the members that nobody took, as far as they have a name.
     pub(super) fn rest(self, lost: &mut Lost<'a>) {
-        let left = self.members.into_iter().filter(|(_, value)| !value.is_null());
+        let members = self.members.into_iter();
+        let left = members.filter(|(key, value)| !key.is_empty() && !value.is_null());
         lost.extend(left.map(|(key, _)| key));
     }
 }
