@@ -105,6 +105,23 @@ fn what_is_ordinary() {
 }
 
 #[test]
+fn a_name_that_comes_after_the_arguments_is_read() {
+    let piece =
+        |call: &str| format!(r#"{{"choices":[{{"index":0,"delta":{{"tool_calls":[{call}]}}}}]}}"#);
+    let mut both = Both::default();
+    for json in [
+        START.to_owned(),
+        piece(r#"{"index":0,"function":{"arguments":"{\"a\""}}"#),
+        piece(r#"{"index":0,"id":"c","function":{"name":"f","arguments":":1"}}"#),
+        piece(r#"{"index":0,"function":{"arguments":"}"}}"#),
+    ] {
+        let [short, tree] = both.read(&json);
+        assert_eq!(short, tree, "{json}");
+    }
+    assert!(both.short.calls.any(0));
+}
+
+#[test]
 fn text_with_escapes_is_not_copied_for_each_chunk() {
     let call = r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"c","function":{"name":"f"}}]}}]}"#;
     let mut decoder = Decoder::new();
