@@ -419,3 +419,41 @@ fn recorded_streams_read_like_an_independent_reader() {
     }
     assert!(streams == 0 || streams > 200, "{streams}");
 }
+
+#[test]
+fn text_with_escapes_is_not_copied_for_each_event() {
+    let mut decoder = Decoder::default();
+    let mut told = Vec::new();
+    for part in [r#""text":"\"a\"\n""#, r#""thought":true,"text":"\n""#] {
+        let json = format!(r#"{{"candidates":[{{"content":{{"parts":[{{{part}}}]}}}}]}}"#);
+        let mut sink = |event: Event<'_>| {
+            if let Event::Text { text, .. } | Event::Reasoning { text, .. } = event {
+                assert!(matches!(text, Cow::Borrowed(_)), "{text}");
+                told.push(text.into_owned());
+            }
+        };
+        decoder.event(None, json.as_bytes(), &mut sink).unwrap();
+    }
+    assert_eq!(told, ["\"a\"\n", "\n"]);
+    let bad = br#"{"candidates":[{"content":{"parts":[{"text":"\ud800"}]}}]}"#;
+    let fault = decoder.event(None, bad, &mut |_| ()).unwrap_err();
+    assert!(matches!(fault, StreamFault::Malformed(_)));
+    let number = br#"{"candidates":[{"content":{"parts":[{"text":1}]}}]}"#;
+    assert!(matches!(decoder.event(None, number, &mut |_| ()), Err(StreamFault::Malformed(_))));
+}
+
+#[test]
+fn lists_of_several_keep_their_order_and_repeated_ends_are_one() {
+    let both = |text: &str| {
+        json!({"candidates": [
+            {"index": 0, "content": {"parts": [{"text": text}, {"text": "2"}, {"text": "3"}]}, "finishReason": "STOP"},
+            {"index": 1, "content": {"parts": [{"text": "x"}]}, "finishReason": "STOP"},
+            {"index": 2, "content": {"parts": []}, "finishReason": "MAX_TOKENS"}]})
+    };
+    let (log, end) = run(&[both("1"), both("4")].map(|event| event.to_string()));
+    end.unwrap();
+    let texts: Vec<&str> = log.choices.iter().map(|told| told.text.as_str()).collect();
+    assert_eq!(texts, ["123423", "xx", ""]);
+    assert_eq!(log.choices[0].finish, [(FinishReason::Stop, "STOP".to_owned())]);
+    assert_eq!(log.choices[2].finish, [(FinishReason::Length, "MAX_TOKENS".to_owned())]);
+}

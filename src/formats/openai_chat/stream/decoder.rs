@@ -57,7 +57,8 @@ impl Decoder {
 
     /// Reads an ordinary chunk; false when it is none, and nothing was told of it.
     fn plain(&mut self, json: &[u8], sink: &mut Sink<'_>) -> bool {
-        let Some(said) = plain::read(json).filter(|_| self.started) else { return false };
+        let read = self.started.then(|| plain::read(json)).flatten();
+        let Some(said) = read else { return false };
         let mut scratch = std::mem::take(&mut self.scratch);
         let told =
             as_str_in(said.text, &mut scratch).is_some_and(|text| self.say(&said, text, sink));

@@ -105,6 +105,54 @@ fn what_is_ordinary() {
 }
 
 #[test]
+fn a_name_that_comes_after_the_arguments_is_read() {
+    let piece =
+        |call: &str| format!(r#"{{"choices":[{{"index":0,"delta":{{"tool_calls":[{call}]}}}}]}}"#);
+    let mut both = Both::default();
+    for json in [
+        START.to_owned(),
+        piece(r#"{"index":0,"function":{"arguments":"{\"a\""}}"#),
+        piece(r#"{"index":0,"id":"c","function":{"name":"f","arguments":":1"}}"#),
+        piece(r#"{"index":0,"function":{"arguments":"}"}}"#),
+    ] {
+        let [short, tree] = both.read(&json);
+        assert_eq!(short, tree, "{json}");
+    }
+    assert!(both.short.calls.any(0));
+}
+
+#[test]
+fn text_with_escapes_is_not_copied_for_each_chunk() {
+    let call = r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"c","function":{"name":"f"}}]}}]}"#;
+    let mut decoder = Decoder::new();
+    for json in [START, call] {
+        decoder.event(None, json.as_bytes(), &mut |_| ()).unwrap();
+    }
+    for (json, expected) in [
+        (r#"{"choices":[{"delta":{"content":"\"a\""}}]}"#, "\"a\""),
+        (r#"{"choices":[{"delta":{"reasoning_content":"\n"}}]}"#, "\n"),
+        (
+            r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{\""}}]}}]}"#,
+            "{\"",
+        ),
+    ] {
+        let mut told = 0;
+        let mut sink = |event: Event<'_>| {
+            let (Event::Text { text, .. }
+            | Event::Reasoning { text, .. }
+            | Event::ToolCallArguments { json: text, .. }) = event
+            else {
+                panic!("{event:?}")
+            };
+            assert!(matches!(text, Cow::Borrowed(text) if text == expected), "{text}");
+            told += 1;
+        };
+        decoder.event(None, json.as_bytes(), &mut sink).unwrap();
+        assert_eq!(told, 1, "{json}");
+    }
+}
+
+#[test]
 fn a_large_text_is_not_held() {
     let mut decoder = Decoder::new();
     decoder.event(None, START.as_bytes(), &mut |_| ()).unwrap();
