@@ -68,7 +68,7 @@ impl<'a> Reader<'a> {
         let here = fields.path;
         let name = fields.text("name")?;
         let mut calls = tool_calls(fields)?;
-        if let Some(node) = fields.take("function_call") {
+        if let Some(node) = fields.take("function_call").filter(|node| !is_left_empty(node)) {
             let id = format!("call_{at}");
             let call = function(node, here.key("function_call"), Cow::Owned(id.clone()))?;
             self.older_calls.push((call.name.clone(), id));
@@ -158,12 +158,9 @@ fn tool_calls<'a>(fields: &mut Fields<'a, '_>) -> Result<Vec<ToolCall<'a>>, Form
             let here = list.index(at);
             let mut call = Fields::new(item, here)?;
             let id = call.required_name("id")?;
-            // Some providers write both, one of them empty, and clients send them back so.
-            let unnamed =
-                |node: &Node<'_>| node.get("name").and_then(Node::as_str).unwrap_or("") == "";
             let (function_node, custom_node) = (call.take("function"), call.take("custom"));
             let node = match (function_node, custom_node) {
-                (Some(node), Some(empty)) if unnamed(&empty) => node,
+                (Some(node), Some(empty)) if is_left_empty(&empty) => node,
                 (_, Some(node)) => return custom(node, here.key("custom"), id),
                 (Some(node), None) => node,
                 (None, None) => return Err(call.fault("function", "is missing")),
@@ -173,6 +170,12 @@ fn tool_calls<'a>(fields: &mut Fields<'a, '_>) -> Result<Vec<ToolCall<'a>>, Form
             Ok(read)
         })
         .collect()
+}
+
+/// Some providers write every member a call can have, those not meant without a name, and clients
+/// send them back so.
+fn is_left_empty(node: &Node<'_>) -> bool {
+    node.get("name").and_then(Node::as_str) == Some("")
 }
 
 /// A call of a free-form tool, whose input is any text.
