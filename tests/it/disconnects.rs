@@ -2,7 +2,7 @@
 //! same; either way there is one record, and nothing stays behind. And providers that leave: a
 //! kept connection that died meanwhile is replaced without a word.
 
-use super::asks::{ALL, Ask, OPENAI, told};
+use super::asks::{Ask, OPENAI, SOME, told};
 use super::peer::{OPENAI_ANSWER, by_hand, read_request, until_closed};
 use super::rig::{Http, KEY, Plan, Rig, request};
 use super::wire::{Call, sized};
@@ -91,12 +91,12 @@ impl Phase {
 async fn leave(rig: &Rig, ask: Ask, version: Http, phase: Phase) -> u64 {
     let body = ask.body(phase.streams(), &told(&phase.reply()));
     if phase == Phase::BetweenEvents {
-        let mut call = Call::post(rig.gateway, version, ask.path(true), &body).await;
+        let mut call = Call::post(rig.gateway, version, &ask.path(true), &body).await;
         call.read_until("one").await;
         call.leave();
     } else {
         let (gateway, path) = (rig.gateway, ask.path(phase.streams()));
-        let call = tokio::spawn(async move { Call::post(gateway, version, path, &body).await });
+        let call = tokio::spawn(async move { Call::post(gateway, version, &path, &body).await });
         tokio::time::sleep(Duration::from_millis(500)).await;
         assert!(!call.is_finished(), "{phase:?} {ask:?}: answered too early");
         call.abort();
@@ -109,7 +109,7 @@ async fn leaving_reaches_the_provider(provider: &str) {
     let mut count = 0;
     for phase in Phase::ALL {
         let calls =
-            ALL.iter().flat_map(|ask| BOTH.map(|version| leave(&rig, *ask, version, phase)));
+            SOME.iter().flat_map(|ask| BOTH.map(|version| leave(&rig, *ask, version, phase)));
         let times = futures::future::join_all(calls).await;
         let last = *times.iter().max().unwrap();
         let so_far = count;
@@ -156,7 +156,7 @@ async fn a_provider_that_bills_all_the_same_is_read_to_its_end() {
     let mut count = 0;
     for phase in Phase::ALL {
         let calls =
-            ALL.iter().flat_map(|ask| BOTH.map(|version| leave(&rig, *ask, version, phase)));
+            SOME.iter().flat_map(|ask| BOTH.map(|version| leave(&rig, *ask, version, phase)));
         count += futures::future::join_all(calls).await.len();
     }
     until("the provider is done", async || rig.journal().await.len() == count).await;

@@ -15,6 +15,7 @@ use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
@@ -74,21 +75,38 @@ impl Answer {
 }
 
 /// A loopback address that is free and stays so until it is used: its port lies below those the
-/// kernel gives out by itself, in a part of that range which no other running test draws from.
+/// kernel gives out by itself, in a share that no other running test draws from.
 pub fn free_address() -> SocketAddr {
-    const FIRST_PORT: u32 = 15_000;
-    const PORTS_PER_PROCESS: u32 = 100;
-    const SHARES: u32 = 170;
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    let share = FIRST_PORT + (std::process::id() % SHARES) * PORTS_PER_PROCESS;
+    let first = FIRST_PORT + share_of_ports() * PORTS_PER_SHARE;
     loop {
         let drawn = NEXT.fetch_add(1, Ordering::Relaxed);
-        assert!(drawn < 10 * PORTS_PER_PROCESS, "no free port");
-        let port = u16::try_from(share + drawn % PORTS_PER_PROCESS).unwrap();
+        assert!(drawn < 10 * PORTS_PER_SHARE, "no free port");
+        let port = u16::try_from(first + drawn % PORTS_PER_SHARE).unwrap();
         if let Ok(socket) = TcpListener::bind(("127.0.0.1", port)) {
             return socket.local_addr().unwrap();
         }
     }
+}
+
+const FIRST_PORT: u32 = 15_000;
+const PORTS_PER_SHARE: u32 = 100;
+const SHARES: u32 = 170;
+
+/// The number of this process's share, which a locked file keeps for it to its end.
+fn share_of_ports() -> u32 {
+    static SHARE: OnceLock<(u32, fs::File)> = OnceLock::new();
+    let (share, _lock) = SHARE.get_or_init(|| {
+        let shares = (0..SHARES).map(|step| (std::process::id() + step) % SHARES);
+        let mut locked = shares.filter_map(|share| {
+            let path = std::env::temp_dir().join(format!("arouter-test-ports-{share}"));
+            let file = fs::OpenOptions::new().create(true).append(true).open(path).ok()?;
+            file.try_lock().ok()?;
+            Some((share, file))
+        });
+        locked.next().unwrap()
+    });
+    *share
 }
 
 impl Rig {
@@ -283,6 +301,11 @@ provider = "openai"
 model = "openai/gpt-5.4"
 [providers.openai]
 format = "openai"
+base_url = "http://{upstream}/v1"
+{key}
+{provider}
+[providers.responses]
+format = "responses"
 base_url = "http://{upstream}/v1"
 {key}
 {provider}
