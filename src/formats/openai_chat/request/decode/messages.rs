@@ -99,7 +99,10 @@ impl<'a> Reader<'a> {
 /// Sound of an earlier answer, which OpenAI keeps under an id for a while.
 fn spoken_answer<'a>(fields: &mut Fields<'a, '_>) -> Result<Option<Part<'a>>, FormatError> {
     let here = fields.path;
-    let Some(node) = fields.take("audio") else { return Ok(None) };
+    let is_left_empty = |node: &Node<'_>| node.get("id").and_then(Node::as_str) == Some("");
+    let Some(node) = fields.take("audio").filter(|node| !is_left_empty(node)) else {
+        return Ok(None);
+    };
     let mut sound = Fields::new(node, here.key("audio"))?;
     let id = Some(sound.required_name("id")?);
     let transcript = sound.text("transcript")?;
