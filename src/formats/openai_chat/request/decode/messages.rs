@@ -68,7 +68,8 @@ impl<'a> Reader<'a> {
         let here = fields.path;
         let name = fields.text("name")?;
         let mut calls = tool_calls(fields)?;
-        if let Some(node) = fields.take("function_call").filter(|node| !is_left_empty(node)) {
+        // Some providers put an empty one beside every answer, which clients send back.
+        if let Some(node) = fields.take("function_call").filter(names_a_function) {
             let id = format!("call_{at}");
             let call = function(node, here.key("function_call"), Cow::Owned(id.clone()))?;
             self.older_calls.push((call.name.clone(), id));
@@ -94,6 +95,12 @@ impl<'a> Reader<'a> {
         let call_id = Cow::Owned(call_id.clone());
         result_of(call_id, Some(name), fields)
     }
+}
+
+/// Whether an older call says which function it calls.
+fn names_a_function(call: &Node<'_>) -> bool {
+    call.get("name").and_then(Node::as_str).is_none_or(|name| !name.is_empty())
+        && !matches!(call, Node::Object(members) if members.is_empty())
 }
 
 /// Sound of an earlier answer, which OpenAI keeps under an id for a while.

@@ -372,6 +372,17 @@ fn the_older_function_form_is_read() {
 }
 
 #[test]
+fn an_older_call_without_a_name_is_none() {
+    for call in ["{}", r#"{"name":"","arguments":""}"#, "null"] {
+        let body = format!(
+            r#"{{"messages":[{{"role":"assistant","content":"x","function_call":{call}}}]}}"#
+        );
+        let request = decode(body.as_bytes()).unwrap();
+        assert!(matches!(request.messages[0].parts.as_slice(), [Part::Text { .. }]), "{call}");
+    }
+}
+
+#[test]
 fn tool_choices_are_read() {
     let choice = |json: &str| {
         let body = with(&format!(r#""tool_choice":{json}"#));
