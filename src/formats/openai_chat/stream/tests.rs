@@ -456,13 +456,13 @@ fn list_elements_are_counted_for_each_alternative() {
         cited(0, vec![source("c")]),
         image(0),
     ];
-    let indices: Vec<Vec<u64>> = encode(label(), &events)
+    let indices: Vec<Vec<u32>> = encode(label(), &events)
         .iter()
         .filter_map(|chunk| chunk.split_once("[{\"index\":").map(|(_, rest)| rest))
         .filter_map(|rest| rest.split_once("[{").map(|(_, list)| list))
         .map(|list| {
             let numbers = list.split("\"index\":").skip(1);
-            numbers.map(|rest| rest[..1].parse().unwrap()).collect()
+            numbers.map(|rest| rest.chars().next().unwrap().to_digit(10).unwrap()).collect()
         })
         .collect();
     assert_eq!(indices, [vec![0, 1], vec![0], vec![0], vec![2], vec![1]]);

@@ -97,16 +97,19 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Sound of an earlier answer, which OpenAI keeps under an id for a while.
 /// Whether an older call says which function it calls.
 fn names_a_function(call: &Node<'_>) -> bool {
     call.get("name").and_then(Node::as_str).is_none_or(|name| !name.is_empty())
         && !matches!(call, Node::Object(members) if members.is_empty())
 }
 
+/// Sound of an earlier answer, which OpenAI keeps under an id for a while.
 fn spoken_answer<'a>(fields: &mut Fields<'a, '_>) -> Result<Option<Part<'a>>, FormatError> {
     let here = fields.path;
-    let Some(node) = fields.take("audio") else { return Ok(None) };
+    let is_left_empty = |node: &Node<'_>| node.get("id").and_then(Node::as_str) == Some("");
+    let Some(node) = fields.take("audio").filter(|node| !is_left_empty(node)) else {
+        return Ok(None);
+    };
     let mut sound = Fields::new(node, here.key("audio"))?;
     let id = Some(sound.required_name("id")?);
     let transcript = sound.text("transcript")?;
@@ -165,12 +168,9 @@ fn tool_calls<'a>(fields: &mut Fields<'a, '_>) -> Result<Vec<ToolCall<'a>>, Form
             let here = list.index(at);
             let mut call = Fields::new(item, here)?;
             let id = call.required_name("id")?;
-            // Some providers write both, one of them empty, and clients send them back so.
-            let unnamed =
-                |node: &Node<'_>| node.get("name").and_then(Node::as_str).unwrap_or("") == "";
             let (function_node, custom_node) = (call.take("function"), call.take("custom"));
             let node = match (function_node, custom_node) {
-                (Some(node), Some(empty)) if unnamed(&empty) => node,
+                (Some(node), Some(empty)) if is_left_empty(&empty) => node,
                 (_, Some(node)) => return custom(node, here.key("custom"), id),
                 (Some(node), None) => node,
                 (None, None) => return Err(call.fault("function", "is missing")),
@@ -180,6 +180,12 @@ fn tool_calls<'a>(fields: &mut Fields<'a, '_>) -> Result<Vec<ToolCall<'a>>, Form
             Ok(read)
         })
         .collect()
+}
+
+/// Some providers write every member a call can have, those not meant without a name, and clients
+/// send them back so.
+fn is_left_empty(node: &Node<'_>) -> bool {
+    node.get("name").and_then(Node::as_str) == Some("")
 }
 
 /// A call of a free-form tool, whose input is any text.

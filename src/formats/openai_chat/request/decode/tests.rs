@@ -216,6 +216,9 @@ fn a_call_is_what_has_a_name_in_it() {
     assert_eq!(calls(&format!(r#""custom":{{"name":"","input":""}},{function}"#)), read);
     let both = r#""custom":{"name":"g","input":"x"},"function":{"name":"","arguments":""}"#;
     assert_eq!(calls(both), Ok(("g".to_owned(), "x".to_owned(), true)));
+    let older = r#""tool_calls":[{"id":"c","function":{"name":"f"}}],"function_call":{"name":"","arguments":""},"audio":{"id":"","data":""}"#;
+    let older = format!(r#"{{"model":"m","messages":[{{"role":"assistant",{older}}}]}}"#);
+    assert_eq!(decode(older.as_bytes()).unwrap().messages[0].parts.len(), 1);
     let nameless = calls(r#""custom":{"name":"","input":""}"#);
     assert_eq!(nameless, Err("messages[0].tool_calls[0].custom.name".into()));
 }
