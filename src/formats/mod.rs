@@ -14,6 +14,8 @@ pub mod translator;
 pub mod usage_reader;
 
 mod observe;
+mod path;
+mod tree;
 
 pub mod anthropic;
 pub mod bedrock;

@@ -6,9 +6,10 @@
 
 mod classify;
 
-use super::tree::Node;
 use crate::error::{Blame, GatewayError, Kind};
 use crate::formats::UpstreamFailure;
+use crate::formats::openai_chat::RAW_KEYS;
+use crate::formats::tree::Node;
 use crate::json::write_string;
 use bytes::{BufMut, Bytes, BytesMut};
 use std::time::Duration;
@@ -31,7 +32,7 @@ pub enum Dialect {
 
 /// Reads a provider's error answer; `status` 200 means that the error came inside an answer.
 pub fn decode(status: u16, body: &[u8]) -> UpstreamFailure {
-    let Ok(mut node) = Node::parse(body) else {
+    let Ok(mut node) = Node::parse(body, &RAW_KEYS) else {
         return plain(status, body);
     };
     if let Node::Array(items) = node {

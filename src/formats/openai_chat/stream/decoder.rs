@@ -8,11 +8,12 @@ mod calls;
 mod delta;
 
 use super::super::response::{annotations, finish_reason, logprobs, sources};
-use super::super::tree::Node;
 use super::super::{error, usage};
 use crate::chat::FinishReason;
 use crate::chat::event::Event;
 use crate::chat::response::Citation;
+use crate::formats::openai_chat::RAW_KEYS;
+use crate::formats::tree::Node;
 use crate::formats::{StreamDecoder, StreamFault};
 use calls::Calls;
 use std::borrow::Cow;
@@ -182,7 +183,7 @@ impl StreamDecoder for Decoder {
             self.end(sink);
             return Ok(());
         }
-        let chunk = Node::parse(text)
+        let chunk = Node::parse(text, &RAW_KEYS)
             .map_err(|error| StreamFault::Malformed(Cow::Owned(error.to_string())))?;
         if name == Some("error") {
             return Err(StreamFault::Upstream(error::read(200, &chunk)));
