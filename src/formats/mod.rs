@@ -13,8 +13,11 @@ pub mod tool_names;
 pub mod translator;
 pub mod usage_reader;
 
+mod lost;
 mod observe;
 mod path;
+#[cfg(test)]
+mod recordings;
 mod tree;
 
 pub mod anthropic;

@@ -207,6 +207,19 @@ pub(crate) fn write_optional(out: &mut BytesMut, text: Option<&str>) {
     }
 }
 
+/// Appends the member `error` of the last chunk of a stream that broke off.
+pub(crate) fn write_failure(error: &GatewayError, provider: &str, out: &mut BytesMut) {
+    out.put_slice(br#""error":{"code":"#);
+    out.put_slice(itoa::Buffer::new().format(error.kind.status()).as_bytes());
+    out.put_slice(br#","message":"#);
+    write_string(out, &error.message);
+    out.put_slice(br#","metadata":{"error_type":"#);
+    write_string(out, error.kind.name());
+    out.put_slice(br#","provider_name":"#);
+    write_string(out, provider);
+    out.put_slice(b"}}");
+}
+
 /// The documented `type` of an error.
 fn type_word(kind: Kind) -> &'static str {
     match kind {
