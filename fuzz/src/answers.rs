@@ -3,6 +3,7 @@
 
 use super::said::Said;
 use super::{CLIENTS, PROVIDERS, assert_bounded, label, parts, pick, unidentified};
+use arouter::chat::FinishReason;
 use arouter::formats::answer::relay;
 use arouter::formats::{ApiFormat, decode_response, encode_response};
 use bytes::Bytes;
@@ -36,7 +37,12 @@ pub fn run(data: &[u8]) {
         String::from_utf8_lossy(&again),
         String::from_utf8_lossy(&answer.body)
     );
-    if PROVIDERS.contains(&client) && !response.choices.is_empty() {
+    // An answer that its provider broke off is a failed one in this format, and read as none.
+    let failed = response.choices.first().is_some_and(|c| c.finish == FinishReason::Error);
+    if client == ApiFormat::OpenAiResponses && failed {
+        return;
+    }
+    if PROVIDERS.contains(&client) {
         let read = decode_response(client, &answer.body).unwrap_or_else(|error| {
             panic!("refused by its own reader: {error}: {}", String::from_utf8_lossy(&answer.body))
         });

@@ -44,7 +44,9 @@ pub(super) fn read(events: &[Named], end: End) -> Said {
     }
     let terminal = terminal.expect("no last event");
     let failed = matches!(terminal["type"].as_str(), Some("response.failed" | "error"));
-    assert_eq!(failed, end == End::Failed, "{terminal}");
+    // An answer that its provider broke off is told as a failed one, though its stream is whole.
+    let broken_off = terminal["type"] == "response.failed" && end == End::Whole;
+    assert!(failed == (end == End::Failed) || broken_off, "{terminal}");
     let mut said = Said::default();
     for item in items.values() {
         said.text += &item.text;
@@ -76,7 +78,9 @@ fn one_event(kind: &str, event: &Value, items: &mut BTreeMap<u64, Item>) {
         return;
     }
     let item = items.get_mut(&index).unwrap_or_else(|| panic!("{event} before its item"));
-    assert!(!item.done, "{event} after the end of its item");
+    // Sources may be told after the text they stand on.
+    let late = kind == "response.output_text.annotation.added";
+    assert!(late || !item.done, "{event} after the end of its item");
     match kind {
         "response.output_text.delta" => item.text += text("delta"),
         "response.refusal.delta" => item.refusal += text("delta"),

@@ -37,6 +37,17 @@ pub struct Choice<'a> {
     pub logprobs: Option<Cow<'a, RawValue>>,
 }
 
+impl Choice<'_> {
+    /// Sorts alternatives by the indices their provider states, and counts them from 0: clients of
+    /// formats without alternatives get the first.
+    pub fn renumber(choices: &mut [Self]) {
+        choices.sort_by_key(|choice| choice.index);
+        for (choice, position) in choices.iter_mut().zip(0..) {
+            choice.index = position;
+        }
+    }
+}
+
 /// A source cited by the answer; offsets count characters of the joined text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Citation<'a> {

@@ -13,6 +13,7 @@ pub mod tool_names;
 pub mod translator;
 pub mod usage_reader;
 
+mod account;
 mod lost;
 mod observe;
 mod path;
@@ -346,16 +347,16 @@ pub fn stream_encoder(
     })
 }
 
-/// Reads a provider's error answer.
+/// Reads a provider's error answer, without what it says of the operator's account.
 pub fn decode_error(format: ApiFormat, status: u16, body: &[u8]) -> UpstreamFailure {
-    match format {
+    account::hide(match format {
         ApiFormat::OpenAiChat | ApiFormat::OpenAiResponses | ApiFormat::Completions => {
             openai_chat::error::decode(status, body)
         }
         ApiFormat::Anthropic => anthropic::error::decode(status, body),
         ApiFormat::Gemini => gemini::error::decode(status, body),
         ApiFormat::Bedrock => bedrock::error::decode(status, body),
-    }
+    })
 }
 
 fn not_offered() -> FormatError {

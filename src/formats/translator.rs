@@ -13,8 +13,8 @@ use super::passthrough::tap::Tap;
 use super::tool_names::{ToolNames, ToolRestorer};
 use super::{
     AnswerLabel, ApiFormat, FormatError, Framing, Observed, StreamDecoder, StreamEncoder,
-    StreamFault, anthropic, gemini, observe, openai_chat, openai_responses, stream_decoder,
-    stream_encoder,
+    StreamFault, account, anthropic, gemini, observe, openai_chat, openai_responses,
+    stream_decoder, stream_encoder,
 };
 use crate::chat::event::{Event, UpstreamError};
 use crate::error::GatewayError;
@@ -101,7 +101,7 @@ impl Translator {
         }
         self.out.begin(&chunk);
         self.input.push(chunk);
-        while self.step()? {}
+        while self.step().map_err(account::hide_in_fault)? {}
         if self.observed.ended && matches!(self.input, Input::Sse(_)) {
             self.out.end_line();
         }
@@ -135,8 +135,8 @@ impl Translator {
             return Ok(Bytes::new());
         }
         let Self { input, stage, observed, out, .. } = self;
-        let tail = input.finish()?;
-        stage.finish(tail.as_ref(), observed, out)?;
+        let tail = input.finish().map_err(account::hide_in_fault)?;
+        stage.finish(tail.as_ref(), observed, out).map_err(account::hide_in_fault)?;
         self.closed = true;
         Ok(self.out.take())
     }

@@ -386,10 +386,11 @@ impl<'a, 'p> Fields<'a, 'p> {
         }
     }
 
-    /// Names of the members nobody took.
+    /// Names of the members nobody took, as far as they have any.
     pub(crate) fn rest(self) -> Vec<Cow<'a, str>> {
         let Node::Object(members) = self.node else { return Vec::new() };
-        members.into_iter().filter(|(_, value)| !value.is_null()).map(|(key, _)| key).collect()
+        let left = members.into_iter().filter(|(key, value)| !key.is_empty() && !value.is_null());
+        left.map(|(key, _)| key).collect()
     }
 }
 

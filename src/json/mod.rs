@@ -15,7 +15,7 @@ pub mod text;
 pub use head::{Head, HeadError, HeadMember};
 pub use members::{Member, Members, find, find_path};
 pub use splice::{Body, Splice};
-pub use text::{as_str, string_literal, write_string};
+pub use text::{as_str, as_str_in, string_literal, write_string};
 
 /// How deep containers may nest, counting the outermost one.
 pub const MAX_DEPTH: usize = 128;

@@ -46,6 +46,17 @@ pub fn as_str(raw: &[u8]) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(out))
 }
 
+/// [`as_str`], with a buffer for the text of a string that has escapes.
+pub fn as_str_in<'t>(raw: &'t str, buffer: &'t mut String) -> Option<&'t str> {
+    let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
+    if plain_end(inner.as_bytes(), 0) == inner.len() {
+        return Some(inner);
+    }
+    buffer.clear();
+    unescape(inner, buffer)?;
+    Some(buffer)
+}
+
 /// Appends the text of `inner`, the part of a JSON string between its quotes.
 pub(super) fn unescape(inner: &str, out: &mut String) -> Option<()> {
     let mut rest = inner;
@@ -147,6 +158,8 @@ mod tests {
         ] {
             let expected: Option<String> = serde_json::from_str(raw).ok();
             assert_eq!(as_str(raw.as_bytes()).map(Cow::into_owned), expected, "{raw}");
+            let mut buffer = "before".to_owned();
+            assert_eq!(as_str_in(raw, &mut buffer), expected.as_deref(), "{raw}");
         }
         assert!(matches!(as_str(b"\"plain\""), Some(Cow::Borrowed("plain"))));
         assert_eq!(as_str(b"\"\xff\""), None);

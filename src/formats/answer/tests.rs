@@ -62,7 +62,7 @@ fn a_success_that_is_none_is_a_fault() {
         };
         assert_eq!(failure.kind, Kind::RateLimitExceeded);
     }
-    assert!(same(ApiFormat::OpenAiChat, r#"{"error":null,"choices":[]}"#).is_ok());
+    assert!(same(ApiFormat::OpenAiChat, r#"{"error":null,"choices":[{"message":{}}]}"#).is_ok());
     let refused =
         relay(ApiFormat::OpenAiChat, ApiFormat::Bedrock, Bytes::from_static(b"{}"), &label());
     assert!(refused.is_err());

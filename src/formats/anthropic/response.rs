@@ -154,6 +154,11 @@ impl Cited {
         Some(Self { url: source.url?, title: source.title.unwrap_or_default() })
     }
 
+    /// Bytes it takes.
+    pub(super) fn bytes(&self) -> usize {
+        self.url.len().saturating_add(self.title.len())
+    }
+
     /// The citation of the characters from `start` to before `end` of the joined text.
     pub(super) fn at(self, start: u64, end: u64) -> Citation<'static> {
         Citation { url: self.url.into(), title: self.title.into(), start, end }

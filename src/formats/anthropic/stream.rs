@@ -31,6 +31,9 @@ const OPEN_BLOCKS_MAX: usize = 1024;
 /// Sources kept per text block; more are left out.
 const CITATIONS_MAX: usize = 1024;
 
+/// Most bytes of sources that wait for the end of their text; more are left out.
+const CITED_BYTES_MAX: usize = 1 << 20;
+
 type Sink<'s> = dyn FnMut(Event<'_>) + 's;
 
 /// State of one streamed answer.
@@ -42,6 +45,8 @@ pub struct Decoder {
     calls: u32,
     /// Characters of answer text so far.
     text_chars: u64,
+    /// Bytes of the sources that wait.
+    cited_bytes: usize,
     stop_reason: Option<String>,
     /// The provider's words on a refusal.
     explanation: Option<String>,
@@ -185,7 +190,10 @@ impl Decoder {
             (Some(Delta::Citation(source)), Some(Kind::Text { cited, .. }))
                 if cited.len() < CITATIONS_MAX =>
             {
-                cited.extend(Cited::read(source));
+                let bytes = |source: &Cited| self.cited_bytes.saturating_add(source.bytes());
+                let source = Cited::read(source).filter(|s| bytes(s) <= CITED_BYTES_MAX);
+                self.cited_bytes = source.as_ref().map_or(self.cited_bytes, bytes);
+                cited.extend(source);
             }
             _ => {}
         }
@@ -199,7 +207,7 @@ impl Decoder {
         self.close(block.kind, sink);
     }
 
-    fn close(&self, kind: Kind, sink: &mut Sink<'_>) {
+    fn close(&mut self, kind: Kind, sink: &mut Sink<'_>) {
         match kind {
             Kind::Call { call, arguments } => {
                 if arguments == Arguments::None {
@@ -209,6 +217,8 @@ impl Decoder {
             }
             Kind::Text { start, cited } if !cited.is_empty() => {
                 let end = self.text_chars;
+                let told: usize = cited.iter().map(Cited::bytes).sum();
+                self.cited_bytes = self.cited_bytes.saturating_sub(told);
                 let citations = cited.into_iter().map(|source| source.at(start, end)).collect();
                 sink(Event::Citations { choice: 0, citations });
             }

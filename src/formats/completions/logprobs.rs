@@ -81,7 +81,9 @@ fn write_alternatives(token: &Token<'_>, out: &mut BytesMut) {
 }
 
 fn write_number(token: &Token<'_>, out: &mut BytesMut) {
-    out.put_slice(token.logprob.map_or("null", RawValue::get).as_bytes());
+    let is_number = |json: &&str| json.starts_with(|c: char| c == '-' || c.is_ascii_digit());
+    let number = token.logprob.map(RawValue::get).filter(is_number);
+    out.put_slice(number.unwrap_or("null").as_bytes());
 }
 
 /// Appends what `write` makes of each item, with commas.

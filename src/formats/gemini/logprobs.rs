@@ -71,7 +71,7 @@ struct GivenToken<'a> {
     #[serde(borrow)]
     token: Text<'a>,
     #[serde(borrow)]
-    logprob: &'a RawValue,
+    logprob: Option<&'a RawValue>,
     #[serde(borrow)]
     top_logprobs: Option<Vec<GivenToken<'a>>>,
 }
@@ -98,12 +98,18 @@ fn write_tokens(tokens: &[GivenToken<'_>], out: &mut BytesMut) {
     for (at, token) in tokens.iter().enumerate() {
         out.put_slice(if at > 0 { br#",{"token":"# } else { br#"{"token":"# });
         write_string(out, &token.token.0);
-        out.put_slice(br#","logProbability":"#);
-        // A number has no line breaks in it, unlike what may be put in its place.
-        out.put_slice(super::json_text::compact(token.logprob.get()).as_bytes());
+        // What a provider puts in a number's place, clients cannot read.
+        if let Some(number) = token.logprob.map(RawValue::get).filter(|text| is_number(text)) {
+            out.put_slice(br#","logProbability":"#);
+            out.put_slice(number.as_bytes());
+        }
         out.put_u8(b'}');
     }
     out.put_u8(b']');
+}
+
+fn is_number(json: &str) -> bool {
+    json.starts_with(|first: char| first == '-' || first.is_ascii_digit())
 }
 
 fn entry<'t>(token: &'t Token<'_>, top_logprobs: Option<Vec<Entry<'t>>>) -> Entry<'t> {
@@ -130,6 +136,17 @@ mod tests {
             let mut out = BytesMut::new();
             write(serde_json::from_str(nothing).unwrap(), &mut out);
             assert!(out.is_empty(), "{nothing}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_left_out() {
+        for other in ["{}", "null", "\"-1\"", "[ -1\n]"] {
+            let openai = format!(r#"{{"content":[{{"token":"a","logprob":{other}}}]}}"#);
+            let mut out = BytesMut::new();
+            write(serde_json::from_str(&openai).unwrap(), &mut out);
+            let expected = r#","logprobsResult":{"topCandidates":[{"candidates":[]}],"chosenCandidates":[{"token":"a"}]}"#;
+            assert_eq!(out, expected, "{other}");
         }
     }
 

@@ -30,15 +30,16 @@ pub fn decode(body: &[u8]) -> Result<Response<'_>, FormatError> {
         let message = failure.message.unwrap_or_else(|| failure.kind.name().to_owned());
         return Err(FormatError::whole(format!("the provider answered with an error: {message}")));
     }
-    let refused = answer.prompt_feedback.as_ref().and_then(block);
+    let refused = answer.prompt_feedback.as_deref().and_then(block);
     let metadata = answer.usage_metadata.unwrap_or_default();
     let mut usage: Usage = metadata.counts();
     let mut choices = Vec::new();
     for (position, candidate) in answer.candidates.unwrap_or_default().into_iter().enumerate() {
-        let searches = candidate.grounding_metadata.as_ref().and_then(Metadata::searches);
+        let searches = candidate.grounding_metadata.as_deref().and_then(Metadata::searches);
         usage.web_searches = searches.or(usage.web_searches);
         choices.push(choice(position, candidate));
     }
+    Choice::renumber(&mut choices);
     if choices.is_empty() {
         let block = refused.ok_or_else(|| FormatError::whole("the provider sent no candidate"))?;
         choices.push(Choice {
@@ -116,7 +117,7 @@ impl<'a> Reader<'a> {
         let signature = part.take_signature();
         let thought = part.thought.unwrap_or(false);
         if let Some(call) = part.function_call {
-            self.function_call(call, signature);
+            self.function_call(*call, signature);
         } else if let Some(code) = part.fenced() {
             self.text(code.into());
         } else if let Some(Text(text)) = part.text {
@@ -127,7 +128,8 @@ impl<'a> Reader<'a> {
                 self.reasoning(Cow::Borrowed(""), signature);
             }
         } else if let Some(blob) = part.inline_data.filter(|_| !thought) {
-            self.blob(blob);
+            self.blob(*blob);
+            self.reasoning(Cow::Borrowed(""), signature);
         }
     }
 

@@ -9,7 +9,7 @@ mod encoder;
 
 pub use encoder::Encoder;
 
-use super::answer::{Answer, PromptFeedback};
+use super::answer::{self, PromptFeedback, Written};
 use super::finish::block;
 use super::names::Renamed;
 use super::{error, grounding};
@@ -21,6 +21,8 @@ use std::borrow::Cow;
 /// Gemini gives at most eight alternatives.
 const MAX_CHOICES: usize = 32;
 
+/// An event; its text is read when it is told.
+type Answer<'a> = answer::Answer<'a, Written<'a>>;
 type Sink<'s> = dyn FnMut(Event<'_>) + 's;
 
 /// Reads one streamed answer.
@@ -59,7 +61,7 @@ impl Decoder {
         }
         for (position, candidate) in answer.candidates.unwrap_or_default().into_iter().enumerate() {
             let index = candidate.index.and_then(|i| usize::try_from(i).ok()).unwrap_or(position);
-            let searches = candidate.grounding_metadata.as_ref();
+            let searches = candidate.grounding_metadata.as_deref();
             usage.web_searches =
                 searches.and_then(grounding::Metadata::searches).or(usage.web_searches);
             let choice = choice_at(&mut self.choices, index)?;

@@ -8,7 +8,7 @@ use crate::chat::Usage;
 use crate::json::write_string;
 use bytes::{BufMut, BytesMut};
 use serde::Deserialize;
-use serde::de::{self, Deserializer, Visitor};
+use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
 
@@ -18,6 +18,12 @@ pub fn usage(object: &[u8]) -> Usage {
         .map(|metadata| metadata.counts())
         .unwrap_or_default()
 }
+
+/// What Vertex writes before its words for a tier.
+const ON_DEMAND: &str = "on_demand_";
+/// Google's words for a tier and OpenAI's.
+const TIERS: [(&str, &str); 3] =
+    [("standard", "default"), ("flex", "flex"), ("priority", "priority")];
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -34,10 +40,10 @@ pub(super) struct Metadata<'a> {
     cached_content_token_count: Option<u64>,
     #[serde(alias = "total_token_count", default, deserialize_with = "count")]
     total_token_count: Option<u64>,
-    #[serde(borrow, alias = "prompt_tokens_details")]
-    prompt_tokens_details: Option<Vec<ModalityCount<'a>>>,
-    #[serde(borrow, alias = "candidates_tokens_details")]
-    candidates_tokens_details: Option<Vec<ModalityCount<'a>>>,
+    #[serde(alias = "prompt_tokens_details")]
+    prompt_tokens_details: Option<Audio>,
+    #[serde(alias = "candidates_tokens_details")]
+    candidates_tokens_details: Option<Audio>,
     #[serde(borrow, alias = "service_tier")]
     service_tier: Option<Word<'a>>,
     #[serde(borrow, alias = "traffic_type")]
@@ -51,6 +57,32 @@ struct ModalityCount<'a> {
     modality: Option<Word<'a>>,
     #[serde(alias = "token_count", default, deserialize_with = "count")]
     token_count: Option<u64>,
+}
+
+/// Tokens of modality AUDIO (4 in numeric encoding) in a list of counts; none where there are no.
+#[derive(Debug, Default)]
+struct Audio(Option<u64>);
+
+impl<'de> Deserialize<'de> for Audio {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AudioVisitor;
+        impl<'de> Visitor<'de> for AudioVisitor {
+            type Value = Audio;
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a list of token counts")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Audio, A::Error> {
+                let mut total = 0_u64;
+                while let Some(detail) = list.next_element::<ModalityCount<'de>>()? {
+                    if detail.modality.is_some_and(|modality| modality.is("AUDIO", 4)) {
+                        total = total.saturating_add(detail.token_count.unwrap_or(0));
+                    }
+                }
+                Ok(Audio((total > 0).then_some(total)))
+            }
+        }
+        deserializer.deserialize_seq(AudioVisitor)
+    }
 }
 
 /// A count; what is not one says nothing, so that an odd number never costs the answer.
@@ -95,8 +127,8 @@ impl Metadata<'_> {
             completion: answer.or(rest),
             cached: Some(self.cached_content_token_count.unwrap_or(0)),
             reasoning: Some(self.thoughts_token_count.unwrap_or(0)),
-            audio_prompt: audio(self.prompt_tokens_details.as_deref()),
-            audio_completion: audio(self.candidates_tokens_details.as_deref()),
+            audio_prompt: self.prompt_tokens_details.as_ref().and_then(|audio| audio.0),
+            audio_completion: self.candidates_tokens_details.as_ref().and_then(|audio| audio.0),
             ..Usage::default()
         }
     }
@@ -104,15 +136,15 @@ impl Metadata<'_> {
     /// The tier that served the request, in OpenAI's words.
     pub(super) fn tier(&self) -> Option<Cow<'static, str>> {
         let word = match (&self.service_tier, &self.traffic_type) {
-            (Some(Word::Text(word)), _) | (None, Some(Word::Text(word))) => word.to_lowercase(),
+            (Some(Word::Text(word)), _) | (None, Some(Word::Text(word))) => word.as_ref(),
             _ => return None,
         };
-        Some(Cow::Borrowed(match word.trim_start_matches("on_demand_") {
-            "standard" => "default",
-            "flex" => "flex",
-            "priority" => "priority",
-            _ => return None,
-        }))
+        let word = match word.split_at_checked(ON_DEMAND.len()) {
+            Some((start, rest)) if start.eq_ignore_ascii_case(ON_DEMAND) => rest,
+            _ => word,
+        };
+        let tier = TIERS.iter().find(|(theirs, _)| word.eq_ignore_ascii_case(theirs));
+        tier.map(|(_, ours)| Cow::Borrowed(*ours))
     }
 }
 
@@ -184,15 +216,6 @@ fn sum(first: Option<u64>, second: Option<u64>) -> Option<u64> {
         (None, None) => None,
         (first, second) => Some(first.unwrap_or(0).saturating_add(second.unwrap_or(0))),
     }
-}
-
-/// Tokens of modality AUDIO (4 in numeric encoding).
-fn audio(details: Option<&[ModalityCount<'_>]>) -> Option<u64> {
-    let counts = details?
-        .iter()
-        .filter(|detail| detail.modality.as_ref().is_some_and(|modality| modality.is("AUDIO", 4)));
-    let total = counts.filter_map(|detail| detail.token_count).fold(0_u64, u64::saturating_add);
-    (total > 0).then_some(total)
 }
 
 #[cfg(test)]

@@ -53,6 +53,9 @@ fn meaning(mut response: Response<'_>) -> String {
     let usage = counted(&response.usage);
     response.usage = Usage::default();
     response.id = None;
+    // Groq's word for the usual tier is no word of OpenAI's.
+    let tier = response.service_tier.as_deref().map(super::response::tier_word);
+    response.service_tier = tier.map(Cow::Borrowed);
     response.model.get_or_insert_default();
     for choice in &mut response.choices {
         let mut parts: Vec<Part<'_>> = Vec::new();
@@ -120,7 +123,9 @@ struct Choice {
 impl Said {
     fn hear(&mut self, event: &Event<'_>, usage: &mut Usage) {
         match event {
-            Event::ServiceTier(tier) => self.tier = Some(tier.to_string()),
+            Event::ServiceTier(tier) => {
+                self.tier = Some(super::response::tier_word(tier).to_owned());
+            }
             Event::Usage(later) => usage.merge(later),
             Event::End => self.ended = true,
             Event::Text { choice, .. }

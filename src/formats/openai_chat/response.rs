@@ -35,7 +35,7 @@ pub fn encode(response: &Response<'_>, label: &AnswerLabel) -> Bytes {
     write_string(&mut out, &label.provider);
     if let Some(tier) = &response.service_tier {
         out.put_slice(br#","service_tier":"#);
-        write_string(&mut out, tier);
+        write_string(&mut out, tier_word(tier));
     }
     out.put_slice(br#","choices":["#);
     for (at, choice) in response.choices.iter().enumerate() {
@@ -65,6 +65,13 @@ fn write_choice(choice: &Choice<'_>, label: &AnswerLabel, out: &mut BytesMut) {
     out.put_slice(br#","message":{"role":"assistant","content":"#);
     write_message(choice, label, out);
     out.put_slice(b"}}");
+}
+
+/// The tier in OpenAI's words, of which its clients know no others: what another maker calls
+/// otherwise is the usual one.
+pub(in crate::formats) fn tier_word(tier: &str) -> &'static str {
+    let known = ["auto", "default", "flex", "scale", "priority", "fast"];
+    known.into_iter().find(|word| *word == tier).unwrap_or("default")
 }
 
 /// Providers often say `stop` although the model waits for tool results.
@@ -132,7 +139,10 @@ fn write_message(choice: &Choice<'_>, label: &AnswerLabel, out: &mut BytesMut) {
     write_list(out, br#","tool_calls":"#, &sorted.calls, |call, out| write_call(call, out));
     write_list(out, br#","images":"#, &sorted.images, |source, out| write_image(source, out));
     write_sound(&sorted.audio, label, out);
-    write_list(out, br#","annotations":"#, &choice.citations, write_citation);
+    write_list(out, br#","annotations":"#, &choice.citations, |citation, out| {
+        out.put_slice(b"{");
+        write_citation(citation, out);
+    });
 }
 
 fn write_reasoning(sorted: &Sorted<'_, '_>, label: &AnswerLabel, out: &mut BytesMut) {
@@ -307,8 +317,9 @@ pub(super) fn write_data_uri(mime: &str, data: &str, out: &mut BytesMut) {
     write_string(out, &format!("data:{mime};base64,{data}"));
 }
 
+/// Appends a source, all but the opening brace.
 pub(super) fn write_citation(citation: &Citation<'_>, out: &mut BytesMut) {
-    out.put_slice(br#"{"type":"url_citation","url_citation":{"url":"#);
+    out.put_slice(br#""type":"url_citation","url_citation":{"url":"#);
     write_string(out, &citation.url);
     out.put_slice(br#","title":"#);
     write_string(out, &citation.title);

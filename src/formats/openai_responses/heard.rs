@@ -30,9 +30,12 @@ impl Heard {
         }
     }
 
-    /// Without what a translated answer does not say.
+    /// Without what a translated answer does not say, and with the count it always states.
     pub(in crate::formats) fn without_searches(mut self) -> Self {
         self.usage.web_searches = None;
+        if !self.usage.is_missing() {
+            self.usage.cache_write_5m.get_or_insert(0);
+        }
         self
     }
 

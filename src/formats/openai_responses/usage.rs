@@ -37,9 +37,8 @@ pub(super) fn write(usage: &Usage, out: &mut BytesMut) {
     };
     put(r#"{"input_tokens":"#, usage.prompt.unwrap_or(0));
     put(r#","input_tokens_details":{"cached_tokens":"#, usage.cached.unwrap_or(0));
-    if usage.cache_write_5m.is_some() || usage.cache_write_1h.is_some() {
-        put(r#","cache_write_tokens":"#, usage.cache_write());
-    }
+    // Clients count on it.
+    put(r#","cache_write_tokens":"#, usage.cache_write());
     put(r#"},"output_tokens":"#, usage.completion.unwrap_or(0));
     put(r#","output_tokens_details":{"reasoning_tokens":"#, usage.reasoning.unwrap_or(0));
     put(r#"},"total_tokens":"#, usage.total());

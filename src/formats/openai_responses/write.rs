@@ -9,6 +9,7 @@ use crate::chat::{FinishReason, Usage};
 use crate::error::{GatewayError, Kind};
 use crate::formats::AnswerLabel;
 use crate::formats::carried::Carried;
+use crate::formats::openai_chat::response::tier_word;
 use crate::json::write_string;
 use bytes::{BufMut, BytesMut};
 use std::borrow::Cow;
@@ -117,7 +118,7 @@ pub(super) fn envelope(answer: &Envelope<'_>, out: &mut BytesMut) {
     out.put_slice(br#"],"parallel_tool_calls":true,"previous_response_id":null"#);
     out.put_slice(br#","reasoning":{"effort":null,"summary":null},"service_tier":"#);
     match answer.tier {
-        Some(tier) => write_string(out, tier),
+        Some(tier) => write_string(out, tier_word(tier)),
         None => out.put_slice(b"null"),
     }
     out.put_slice(br#","store":false,"temperature":null,"text":{"format":{"type":"text"}}"#);

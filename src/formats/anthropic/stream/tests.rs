@@ -218,6 +218,27 @@ fn citations_span_their_block_in_characters() {
 }
 
 #[test]
+fn sources_that_wait_are_bounded_in_bytes() {
+    let start =
+        r#"{"type":"content_block_start","index":1,"content_block":{"type":"text","text":"a"}}"#;
+    let address = "u".repeat(400_000);
+    let source = format!(
+        r#"{{"type":"content_block_delta","index":1,"delta":{{"type":"citations_delta","citation":{{"url":"{address}"}}}}}}"#
+    );
+    let mut told = Vec::new();
+    let mut decoder = Decoder::new();
+    for data in [start, &source, &source, &source, STOP_1, start, &source, STOP_1] {
+        let mut sink = |event: Event<'_>| {
+            if let Event::Citations { citations, .. } = event {
+                told.push(citations.len());
+            }
+        };
+        decoder.event(None, data.as_bytes(), &mut sink).unwrap();
+    }
+    assert_eq!(told, [2, 1]);
+}
+
+#[test]
 fn the_end_must_be_said() {
     let start = r#"{"type":"message_start","message":{}}"#;
     let stop = r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"}}"#;

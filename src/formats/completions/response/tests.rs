@@ -127,6 +127,10 @@ fn log_probabilities_without_sense_are_null_and_numbers_stay_as_written() {
         (r#"{"content":null}"#, "null"),
         (r#"{"content":[]}"#, "null"),
         ("[1]", "null"),
+        (
+            r#"{"content":[{"token":"a","logprob":{}}]}"#,
+            r#"{"tokens":["a"],"token_logprobs":[null],"top_logprobs":null,"text_offset":[0]}"#,
+        ),
         (r#"{"content":[{"logprob":1}]}"#, "null"),
         (
             r#"{"content":[{"token":"a","logprob":-1e400}],"refusal":[{"token":"b","logprob":-2.50}]}"#,

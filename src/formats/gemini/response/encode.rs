@@ -201,7 +201,7 @@ impl<'r> Items<'r, '_> {
             return;
         }
         match self.written.last_mut() {
-            Some(Item::Part(Body::Text(_), slot @ None))
+            Some(Item::Part(Body::Text(_) | Body::Inline { .. }, slot @ None))
                 if signature.encrypted && signature.id.is_none() =>
             {
                 *slot = Some(signature.data);

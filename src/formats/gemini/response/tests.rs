@@ -27,8 +27,8 @@ fn parts_keep_their_order() {
             {"functionCall": {"id": "x", "name": "f", "args": {"k": [1, 2]}}, "thought_signature": "t"},
             {"functionCall": {"name": "g"}},
             {"text": ""},
-            {"inlineData": {"mimeType": "image/png", "data": "AA"}},
             {"inlineData": {"mimeType": "audio/L16;rate=24000", "data": "BB"}},
+            {"inlineData": {"mimeType": "image/png", "data": "AA"}, "thoughtSignature": "u"},
         ]}}]})
     .to_string();
     let response = decoded(&body);
@@ -36,7 +36,7 @@ fn parts_keep_their_order() {
     assert_eq!((response.id.as_deref(), response.model.as_deref()), (Some("r"), Some("m")));
     assert_eq!(choice.finish, FinishReason::ToolCalls);
     assert_eq!(choice.native_finish.as_deref(), Some("STOP"));
-    assert_eq!(choice.parts.len(), 7);
+    assert_eq!(choice.parts.len(), 8);
     assert!(
         matches!(&choice.parts[0], Part::Reasoning(r) if r.text == "hm" && r.kind == ReasoningKind::Text)
     );
@@ -49,8 +49,46 @@ fn parts_keep_their_order() {
     let Part::ToolCall(second) = &choice.parts[4] else { panic!() };
     assert_eq!((&*second.name, &*second.arguments), ("g", "{}"));
     assert!(second.id.starts_with("call_"));
-    assert!(matches!(&choice.parts[5], Part::Image { .. }));
-    assert!(matches!(&choice.parts[6], Part::Audio { format, .. } if format == "L16;rate=24000"));
+    assert!(matches!(&choice.parts[5], Part::Audio { format, .. } if format == "L16;rate=24000"));
+    assert!(matches!(&choice.parts[6], Part::Image { .. }));
+    assert!(matches!(&choice.parts[7], Part::Reasoning(r) if r.signature.as_deref() == Some("u")));
+    let label = label();
+    let written: Value = serde_json::from_slice(&super::encode(&decoded(&body), &label)).unwrap();
+    let image = &written["candidates"][0]["content"]["parts"][5];
+    assert_eq!(
+        (&image["inlineData"]["data"], &image["thoughtSignature"]),
+        (&json!("AA"), &json!("u"))
+    );
+}
+
+#[test]
+fn a_signed_picture_comes_back_signed() {
+    let body = json!({"contents": [
+        {"role": "user", "parts": [{"text": "draw"}]},
+        {"role": "model", "parts": [
+            {"text": "here"},
+            {"inlineData": {"mimeType": "image/png", "data": "aGk="}, "thoughtSignature": "u"}]},
+        {"role": "user", "parts": [{"text": "bigger"}]}]})
+    .to_string();
+    let request = crate::formats::gemini::request::decode(body.as_bytes()).unwrap();
+    let target = crate::formats::Target::new("gemini-3-pro-image");
+    let sent = crate::formats::gemini::request::encode(&request, target).unwrap().body;
+    let sent: Value = serde_json::from_slice(&sent).unwrap();
+    let parts = sent["contents"][1]["parts"].as_array().unwrap();
+    assert_eq!(parts.len(), 2);
+    assert_eq!(parts[1]["thoughtSignature"], "u");
+    assert_eq!(parts[1]["inlineData"]["data"], "aGk=");
+}
+
+fn label() -> crate::formats::AnswerLabel {
+    crate::formats::AnswerLabel {
+        id: "gen-1".into(),
+        model: None,
+        provider: "P".into(),
+        created_s: 1,
+        include_usage: true,
+        exclude_reasoning: false,
+    }
 }
 
 #[test]

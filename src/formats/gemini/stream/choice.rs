@@ -8,7 +8,7 @@ use crate::chat::message::ReasoningKind;
 use crate::chat::{Event, FinishReason};
 use crate::formats::StreamFault;
 use crate::formats::gemini::REASONING_FORMAT;
-use crate::formats::gemini::answer::{Blob, Candidate, FunctionCall, Part, Text};
+use crate::formats::gemini::answer::{Blob, Candidate, FunctionCall, Part, Text, Written};
 use crate::formats::gemini::finish::{Block, Seen, reason, word};
 use crate::formats::gemini::grounding::TextMap;
 use crate::formats::gemini::json_text::compact;
@@ -16,6 +16,9 @@ use crate::formats::gemini::names::Renamed;
 use crate::formats::gemini::partial_args::{Arguments, BadPiece, Piece};
 use crate::formats::gemini::response::new_call_id;
 use std::borrow::Cow;
+
+/// Largest buffer that is kept between events, in bytes.
+const MAX_KEPT_BYTES: usize = 64 * 1_024;
 
 /// State of one alternative.
 #[derive(Debug, Default)]
@@ -28,6 +31,8 @@ pub(super) struct Choice {
     seen: Seen,
     text: TextMap,
     block: Option<(u32, Kind)>,
+    /// For text that is written with escapes.
+    buffer: String,
 }
 
 /// What is known about the end.
@@ -60,7 +65,7 @@ impl Choice {
     /// Takes the newest parts.
     pub(super) fn candidate(
         &mut self,
-        candidate: Candidate<'_>,
+        candidate: Candidate<'_, Written<'_>>,
         renamed: &Renamed,
         sink: &mut Sink<'_>,
     ) -> Result<(), StreamFault> {
@@ -126,35 +131,36 @@ impl Choice {
         if word.is_empty() || (says_nothing && self.end.is_some()) {
             return;
         }
-        let message = message.map(|text| text.0.into_owned()).filter(|text| !text.is_empty());
+        let message = message.map(|text| text.0).filter(|text| !text.is_empty());
+        // Some hosts repeat it in every event.
+        if message.is_none()
+            && matches!(&self.end, Some(Ending::Word(known, None)) if *known == word)
+        {
+            return;
+        }
+        let message = message.map(Cow::into_owned);
         self.end = Some(Ending::Word(word.into_owned(), message));
     }
 
     fn part(
         &mut self,
-        mut part: Part<'_>,
+        mut part: Part<'_, Written<'_>>,
         renamed: &Renamed,
         sink: &mut Sink<'_>,
     ) -> Result<(), StreamFault> {
         let signature = part.take_signature();
         if let Some(call) = part.function_call {
-            return self.function_call(call, signature, renamed, sink);
+            return self.function_call(*call, signature, renamed, sink);
         }
         self.close_call(sink)?;
         let thought = part.thought.unwrap_or(false);
         if let Some(code) = part.fenced() {
             self.text(code.into(), sink);
-        } else if let Some(Text(text)) = part.text {
-            if thought {
-                self.reasoning(text, signature, sink);
-                return Ok(());
-            }
-            self.text(text, sink);
-            if let Some(data) = signature {
-                self.encrypted(data, None, sink);
-            }
+        } else if let Some(text) = part.text {
+            let kind = if thought { Kind::Reasoning } else { Kind::Text };
+            self.said(kind, text, signature, sink)?;
         } else if let Some(blob) = part.inline_data.filter(|_| !thought) {
-            self.blob(blob, sink);
+            self.blob(*blob, sink);
         }
         Ok(())
     }
@@ -168,6 +174,30 @@ impl Choice {
         };
         self.block = Some((block, kind));
         block
+    }
+
+    fn said(
+        &mut self,
+        kind: Kind,
+        text: Written<'_>,
+        signature: Option<Cow<'_, str>>,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), StreamFault> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let text = text.read(&mut buffer).map(Cow::Borrowed);
+        let text = text.ok_or(StreamFault::Malformed(Cow::Borrowed("a text has a bad escape")))?;
+        match (kind, signature) {
+            (Kind::Reasoning, signature) => self.reasoning(text, signature, sink),
+            (_, None) => self.text(text, sink),
+            (_, Some(data)) => {
+                self.text(text, sink);
+                self.encrypted(data, None, sink);
+            }
+        }
+        if buffer.capacity() <= MAX_KEPT_BYTES {
+            self.buffer = buffer;
+        }
+        Ok(())
     }
 
     fn text(&mut self, text: Cow<'_, str>, sink: &mut Sink<'_>) {

@@ -21,8 +21,11 @@ pub fn decode(body: &[u8]) -> Result<Response<'_>, FormatError> {
         return Err(FormatError::whole("the answer is not a JSON object"));
     }
     let sources = sources(&mut node);
-    let items = node.take("choices").map(Node::into_items).unwrap_or_default();
-    let mut choices: Vec<Choice<'_>> = items.into_iter().enumerate().filter_map(choice).collect();
+    let mut choices = choices(node.take("choices"));
+    // Another provider may have an answer.
+    if choices.is_empty() {
+        return Err(FormatError::whole("the provider sent no answer"));
+    }
     for choice in choices.iter_mut().filter(|choice| choice.citations.is_empty()) {
         choice.citations.clone_from(&sources);
     }
@@ -36,10 +39,24 @@ pub fn decode(body: &[u8]) -> Result<Response<'_>, FormatError> {
     })
 }
 
+/// The alternatives in the order of their indices, counted from 0 whatever the provider counts from.
+fn choices(node: Option<Node<'_>>) -> Vec<Choice<'_>> {
+    let items = node.map(Node::into_items).unwrap_or_default();
+    let mut choices: Vec<Choice<'_>> = items.into_iter().enumerate().filter_map(choice).collect();
+    Choice::renumber(&mut choices);
+    choices
+}
+
+/// Azure leaves the message out when all of it was filtered.
 fn choice((position, mut node): (usize, Node<'_>)) -> Option<Choice<'_>> {
     let stated = node.get("index").and_then(Node::as_count);
-    let index = u32::try_from(stated.unwrap_or(position as u64)).ok()?;
-    let mut message = node.take("message")?;
+    let stated = stated.and_then(|index| u32::try_from(index).ok());
+    let index = stated.or_else(|| u32::try_from(position).ok())?;
+    let message = node.take("message");
+    let mut message = match message {
+        Some(message) => message,
+        None => node.get("finish_reason").map(|_| Node::default())?,
+    };
     let citations = annotations(message.take("annotations"));
     let parts = parts(&mut message);
     let word = node.take("finish_reason").and_then(Node::into_text);
@@ -160,13 +177,11 @@ fn tool_calls<'a>(message: &mut Node<'a>, pieces: &[Reasoning<'a>]) -> Vec<ToolC
         .filter_map(|(at, mut item)| {
             let id = item.take("id").and_then(Node::into_text).filter(|id| !id.is_empty());
             let id = id.unwrap_or_else(|| Cow::Owned(format!("call_{at}")));
-            if let Some(mut custom) = item.take("custom") {
-                let name = custom.take("name")?.into_text()?;
+            if let Some((name, mut custom)) = named(item.take("custom")) {
                 let arguments = custom.take("input").and_then(Node::into_text).unwrap_or_default();
                 return Some(ToolCall { id, name, arguments, signature: None, custom: true });
             }
-            let mut function = item.take("function")?;
-            let name = function.take("name")?.into_text()?;
+            let (name, mut function) = named(item.take("function"))?;
             let arguments = function.take("arguments").and_then(Node::into_json_text);
             let arguments = arguments.filter(|json| !matches!(json.trim(), "" | "null"));
             let signature = pieces.iter().find(|piece| piece.signs_call(&id));
@@ -179,6 +194,14 @@ fn tool_calls<'a>(message: &mut Node<'a>, pieces: &[Reasoning<'a>]) -> Vec<ToolC
             })
         })
         .collect()
+}
+
+/// What is called, and its name. Some providers write every member there is and leave those they
+/// do not mean empty.
+fn named(node: Option<Node<'_>>) -> Option<(Cow<'_, str>, Node<'_>)> {
+    let mut node = node?;
+    let name = node.take("name")?.into_text().filter(|name| !name.is_empty())?;
+    Some((name, node))
 }
 
 /// The cited web pages among the annotations.

@@ -174,6 +174,68 @@ fn what_only_some_answers_hold_is_read_and_written() {
 }
 
 #[test]
+fn an_answer_has_alternatives_counted_from_0() {
+    let read = |choices: &str| {
+        let body = format!(r#"{{"choices":{choices}}}"#);
+        let response = decode(body.as_bytes()).ok()?;
+        let text = |choice: &Choice<'_>| match choice.parts.first() {
+            Some(Part::Text { text, .. }) => text.to_string(),
+            _ => String::new(),
+        };
+        Some(response.choices.iter().map(|c| (c.index, text(c), c.finish)).collect::<Vec<_>>())
+    };
+    let said = |at: &str, text: &str| {
+        format!(r#"{{"index":{at},"finish_reason":"stop","message":{{"content":"{text}"}}}}"#)
+    };
+    let stop = |at, text: &str| (at, text.to_owned(), FinishReason::Stop);
+    assert_eq!(read("[]"), None);
+    assert_eq!(read("null"), None);
+    assert_eq!(read(&format!("[{}]", said("5", "a"))), Some(vec![stop(0, "a")]));
+    for (one, two) in [("1", "0"), ("0", "0"), ("-1", "{}"), ("4294967296", "null")] {
+        let (first, second) = if one == "1" { ("b", "a") } else { ("a", "b") };
+        let list = format!("[{},{}]", said(one, first), said(two, second));
+        assert_eq!(read(&list), Some(vec![stop(0, "a"), stop(1, "b")]), "{one} {two}");
+    }
+    let filtered = r#"[{"index":0,"finish_reason":"content_filter","content_filter_results":{}}]"#;
+    let filtered = read(filtered);
+    assert_eq!(filtered, Some(vec![(0, String::new(), FinishReason::ContentFilter)]));
+}
+
+#[test]
+fn members_that_were_left_empty_are_no_calls() {
+    let body = br#"{"choices":[{"finish_reason":"","message":{"content":"a",
+        "function_call":{"arguments":"","name":""},
+        "tool_calls":[{"id":"c","type":"function","custom":{"input":"","name":""},
+            "function":{"arguments":"{}","name":"f"}}]}},
+        {"finish_reason":"","message":{"content":"a","function_call":{"arguments":"","name":""}}}]}"#;
+    let response = decode(body).unwrap();
+    let calls = |at: usize| {
+        let parts = response.choices[at].parts.iter();
+        parts
+            .filter(|part| matches!(part, Part::ToolCall(call) if call.name == "f" && !call.custom))
+            .count()
+    };
+    assert_eq!((calls(0), response.choices[0].parts.len()), (1, 2));
+    assert_eq!((calls(1), response.choices[1].parts.len()), (0, 1));
+    assert_eq!(response.choices[1].finish, FinishReason::Stop);
+}
+
+#[test]
+fn tiers_are_those_that_openais_clients_know() {
+    for (tier, shown) in
+        [("flex", "flex"), ("fast", "fast"), ("standard", "default"), ("on_demand", "default")]
+    {
+        let mut response = answer(vec![text("a")], FinishReason::Stop);
+        response.service_tier = Some(tier.into());
+        let written: Value = serde_json::from_slice(&encode(&response, &label())).unwrap();
+        assert_eq!(written["service_tier"], shown);
+        let written = crate::formats::openai_responses::response::encode(&response, &label());
+        let written: Value = serde_json::from_slice(&written).unwrap();
+        assert_eq!(written["service_tier"], shown);
+    }
+}
+
+#[test]
 fn sound_without_an_id_gets_what_clients_count_on() {
     let sound = AudioPiece { data: Some("AA==".into()), ..AudioPiece::default() };
     let message = message(&answer(vec![Part::SpokenAnswer(sound)], FinishReason::Stop), &label());

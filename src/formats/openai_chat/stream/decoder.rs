@@ -6,6 +6,7 @@
 
 mod calls;
 mod delta;
+mod plain;
 
 use super::super::response::{annotations, finish_reason, logprobs, sources};
 use super::super::{error, usage};
@@ -15,11 +16,15 @@ use crate::chat::response::Citation;
 use crate::formats::openai_chat::RAW_KEYS;
 use crate::formats::tree::Node;
 use crate::formats::{StreamDecoder, StreamFault};
+use crate::json::as_str_in;
 use calls::Calls;
+use plain::{Said, Thing};
 use std::borrow::Cow;
 
 /// Most alternatives that are followed.
 const MAX_CHOICES: usize = 128;
+/// Largest buffer that is kept between chunks, in bytes.
+const MAX_KEPT_BYTES: usize = 64 * 1_024;
 /// Where events go.
 type Sink<'s> = dyn FnMut(Event<'_>) + 's;
 
@@ -31,6 +36,8 @@ pub struct Decoder {
     tier_sent: bool,
     choices: Vec<Choice>,
     calls: Calls,
+    /// Buffer for text that is written with escapes.
+    scratch: String,
 }
 
 /// An alternative being received.
@@ -47,6 +54,53 @@ impl Decoder {
     /// A decoder at the start of a stream.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Reads an ordinary chunk; false when it is none, and nothing was told of it.
+    fn plain(&mut self, json: &[u8], sink: &mut Sink<'_>) -> bool {
+        let Some(said) = plain::read(json).filter(|_| self.started) else { return false };
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let told =
+            as_str_in(said.text, &mut scratch).is_some_and(|text| self.say(&said, text, sink));
+        if scratch.capacity() <= MAX_KEPT_BYTES {
+            self.scratch = scratch;
+        }
+        told
+    }
+
+    fn say(&mut self, said: &Said<'_>, text: &str, sink: &mut Sink<'_>) -> bool {
+        let (choice, text) = (said.choice, Cow::Borrowed(text));
+        let begins_call = |index| !self.calls.is_announced(choice, index);
+        if matches!(said.thing, Thing::Arguments(index) if begins_call(index))
+            || (said.has_tier && !self.tier_sent)
+        {
+            return false;
+        }
+        if self.slot(choice).is_none() || text.is_empty() {
+            return true;
+        }
+        match said.thing {
+            Thing::Text => sink(Event::Text { choice, text }),
+            Thing::Refusal => sink(Event::Refusal { choice, text }),
+            Thing::Reasoning => delta::plain_reasoning(choice, text, sink),
+            Thing::Arguments(index) => self.calls.more(choice, index, &text, sink),
+        }
+        true
+    }
+
+    /// Reads a chunk of any kind.
+    fn whole(
+        &mut self,
+        name: Option<&str>,
+        json: &[u8],
+        sink: &mut Sink<'_>,
+    ) -> Result<(), StreamFault> {
+        let chunk = Node::parse(json, &RAW_KEYS)
+            .map_err(|error| StreamFault::Malformed(Cow::Owned(error.to_string())))?;
+        if name == Some("error") {
+            return Err(StreamFault::Upstream(error::read(200, &chunk)));
+        }
+        self.chunk(chunk, sink)
     }
 
     fn chunk(&mut self, mut chunk: Node<'_>, sink: &mut Sink<'_>) -> Result<(), StreamFault> {
@@ -183,12 +237,10 @@ impl StreamDecoder for Decoder {
             self.end(sink);
             return Ok(());
         }
-        let chunk = Node::parse(text, &RAW_KEYS)
-            .map_err(|error| StreamFault::Malformed(Cow::Owned(error.to_string())))?;
-        if name == Some("error") {
-            return Err(StreamFault::Upstream(error::read(200, &chunk)));
+        if name != Some("error") && self.plain(text, sink) {
+            return Ok(());
         }
-        self.chunk(chunk, sink)
+        self.whole(name, text, sink)
     }
 
     fn finish(&mut self, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), StreamFault> {
@@ -202,3 +254,6 @@ impl StreamDecoder for Decoder {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

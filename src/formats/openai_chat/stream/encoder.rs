@@ -6,10 +6,11 @@
 //! providers repeat both, and usage has to be the last chunk before `[DONE]`.
 
 use super::super::error::{write_failure, write_optional};
-use super::super::response::{finish_word, write_citation, write_data_uri, write_list};
+use super::super::response::{finish_word, tier_word, write_citation, write_data_uri, write_list};
 use super::super::usage;
 use crate::chat::event::{AudioPiece, Event};
 use crate::chat::message::ReasoningKind;
+use crate::chat::response::Citation;
 use crate::chat::{FinishReason, Usage};
 use crate::error::GatewayError;
 use crate::formats::{AnswerLabel, StreamEncoder};
@@ -45,6 +46,9 @@ struct Choice {
     index: u32,
     role_sent: bool,
     calls: Vec<Call>,
+    /// Pictures and sources written: clients put the pieces of a list together by their index.
+    images: u32,
+    annotations: u32,
     finish: Option<(FinishReason, Option<String>)>,
 }
 
@@ -256,9 +260,24 @@ impl Encoder {
         if !self.open(index, out) {
             return;
         }
-        out.put_slice(br#""images":[{"type":"image_url","image_url":{"url":"#);
+        let Some(choice) = self.choice(index) else { return };
+        out.put_slice(br#""images":["#);
+        write_index(&mut choice.images, out);
+        out.put_slice(br#""type":"image_url","image_url":{"url":"#);
         write_data_uri(mime, data, out);
         out.put_slice(b"}}]");
+        out.put_slice(OPEN_END);
+    }
+
+    fn citations(&mut self, index: u32, citations: &[Citation<'_>], out: &mut BytesMut) {
+        if citations.is_empty() || !self.open(index, out) {
+            return;
+        }
+        let Some(choice) = self.choice(index) else { return };
+        write_list(out, br#""annotations":"#, citations, |citation, out| {
+            write_index(&mut choice.annotations, out);
+            write_citation(citation, out);
+        });
         out.put_slice(OPEN_END);
     }
 
@@ -310,7 +329,7 @@ impl Encoder {
         out.put_slice(&self.head);
         if let Some(tier) = &self.tier {
             out.put_slice(br#""service_tier":"#);
-            write_string(out, tier);
+            write_string(out, tier_word(tier));
             out.put_slice(b",");
         }
     }
@@ -362,6 +381,14 @@ struct Signature<'e> {
     id: Option<&'e str>,
 }
 
+/// Begins an element of a list with its index, the next one.
+fn write_index(next: &mut u32, out: &mut BytesMut) {
+    out.put_slice(br#"{"index":"#);
+    out.put_slice(itoa::Buffer::new().format(*next).as_bytes());
+    out.put_slice(b",");
+    *next = next.saturating_add(1);
+}
+
 fn end_detail(format: &str, block: u32, out: &mut BytesMut) {
     out.put_slice(br#","format":"#);
     write_string(out, format);
@@ -404,10 +431,7 @@ impl StreamEncoder for Encoder {
             Event::ToolCallEnd { choice, call } => self.call_end(*choice, *call, out),
             Event::Image { choice, mime, data } => self.image(*choice, mime, data, out),
             Event::Citations { choice, citations } => {
-                if !citations.is_empty() && self.open(*choice, out) {
-                    write_list(out, br#""annotations":"#, citations, write_citation);
-                    out.put_slice(OPEN_END);
-                }
+                self.citations(*choice, citations, out);
             }
             Event::Finish { choice, reason, native } => {
                 self.remember_finish(*choice, *reason, native.as_deref());

@@ -100,14 +100,14 @@ fn a_stream_is_written_chunk_by_chunk() {
         r#""choices":[{"index":0,"delta":{"reasoning":"Hm","reasoning_content":"Hm","reasoning_details":[{"type":"reasoning.text","text":"Hm","format":"anthropic-claude-v1","index":0}]"#,
         r#""choices":[{"index":0,"delta":{"reasoning_details":[{"type":"reasoning.text","signature":"S","format":"anthropic-claude-v1","index":0}]"#,
         r#""choices":[{"index":0,"delta":{"content":"He said \"é\"\n""#,
-        r#""choices":[{"index":0,"delta":{"annotations":[{"type":"url_citation","url_citation":{"url":"u","title":"t","start_index":0,"end_index":2}}]"#,
+        r#""choices":[{"index":0,"delta":{"annotations":[{"index":0,"type":"url_citation","url_citation":{"url":"u","title":"t","start_index":0,"end_index":2}}]"#,
         r#""choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"c1","type":"function","function":{"name":"f","arguments":""}}]"#,
         r#""choices":[{"index":0,"delta":{"reasoning_details":[{"type":"reasoning.encrypted","data":"G","id":"c1","format":"google-gemini-v1","index":1}]"#,
         r#""choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{\"a\":"}}]"#,
         r#""choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"1}"}}]"#,
         r#""choices":[{"index":0,"delta":{"tool_calls":[{"index":1,"id":"c2","type":"function","function":{"name":"g","arguments":""}}]"#,
         r#""choices":[{"index":0,"delta":{"tool_calls":[{"index":1,"function":{"arguments":"{}"}}]"#,
-        r#""choices":[{"index":0,"delta":{"images":[{"type":"image_url","image_url":{"url":"data:image/png;base64,iVBO"}}]"#,
+        r#""choices":[{"index":0,"delta":{"images":[{"index":0,"type":"image_url","image_url":{"url":"data:image/png;base64,iVBO"}}]"#,
         r#""choices":[{"index":0,"delta":{},"finish_reason":"tool_calls","native_finish_reason":"tool_use"}]}"#,
         r#""choices":[],"usage":{"prompt_tokens":9,"completion_tokens":4,"total_tokens":13,"prompt_tokens_details":{"cached_tokens":0,"cache_write_tokens":0,"audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":0}}}"#,
         "data: [DONE]",
@@ -341,7 +341,7 @@ fn free_form_calls_sound_and_what_stands_beside_the_text() {
         r#""tool_calls":[{"index":1,"id":"d","type":"custom","custom":{"name":"g","input":""}}]"#,
         r#""audio":{"id":"a1","transcript":"Hi"}"#,
         r#""audio":{"data":"AA==","expires_at":9}"#,
-        r#""annotations":[{"type":"url_citation","url_citation":{"url":"https://c","title":"","start_index":0,"end_index":0}}]"#,
+        r#""annotations":[{"index":0,"type":"url_citation","url_citation":{"url":"https://c","title":"","start_index":0,"end_index":0}}]"#,
     ];
     let begin = r#""choices":[{"index":0,"delta":{"#;
     for (chunk, expected) in written.iter().zip(expected) {
@@ -441,4 +441,29 @@ fn recorded_streams_survive_reading_and_writing() {
         }
     }
     println!("{seen} streams");
+}
+
+#[test]
+fn list_elements_are_counted_for_each_alternative() {
+    let source =
+        |url: &'static str| Citation { url: url.into(), title: "".into(), start: 0, end: 0 };
+    let cited = |choice, citations| Event::Citations { choice, citations };
+    let image = |choice| Event::Image { choice, mime: "image/png".into(), data: "AA".into() };
+    let events = [
+        cited(0, vec![source("a"), source("b")]),
+        cited(1, vec![source("a")]),
+        image(0),
+        cited(0, vec![source("c")]),
+        image(0),
+    ];
+    let indices: Vec<Vec<u64>> = encode(label(), &events)
+        .iter()
+        .filter_map(|chunk| chunk.split_once("[{\"index\":").map(|(_, rest)| rest))
+        .filter_map(|rest| rest.split_once("[{").map(|(_, list)| list))
+        .map(|list| {
+            let numbers = list.split("\"index\":").skip(1);
+            numbers.map(|rest| rest[..1].parse().unwrap()).collect()
+        })
+        .collect();
+    assert_eq!(indices, [vec![0, 1], vec![0], vec![0], vec![2], vec![1]]);
 }

@@ -12,6 +12,7 @@ mod thought;
 
 use super::super::write::{self, Envelope, Ids, Signature, Status};
 use crate::chat::event::Event;
+use crate::chat::response::Citation;
 use crate::chat::{FinishReason, Usage};
 use crate::error::GatewayError;
 use crate::formats::{AnswerLabel, Framing, StreamEncoder};
@@ -19,7 +20,7 @@ use crate::json::{find, write_string};
 use bytes::{BufMut, BytesMut};
 use calls::{Calls, Start};
 use journal::Journal;
-use message::{Message, PartKind};
+use message::{Message, PartKind, Told};
 use thought::Thought;
 
 /// Writes one stream.
@@ -31,6 +32,8 @@ pub struct Encoder {
     began: bool,
     ended: bool,
     open: Open,
+    /// The last message that was ended.
+    told: Option<Told>,
     calls: Calls,
     /// Encrypted reasoning that came while a message was open: it follows the message, which may
     /// still get its sources.
@@ -61,6 +64,7 @@ impl Encoder {
             began: false,
             ended: false,
             open: Open::Nothing,
+            told: None,
             calls: Calls::default(),
             pending: Vec::new(),
             chars: 0,
@@ -91,6 +95,7 @@ impl Encoder {
 
     /// Writes an event that holds the answer as far as it is known.
     fn answer(&mut self, kind: &str, status: Status<'_>, out: &mut BytesMut) {
+        self.settle_told();
         self.journal.begin(kind, out);
         out.put_slice(br#","response":"#);
         let output = self.journal.output();
@@ -107,14 +112,32 @@ impl Encoder {
         journal::end(out);
     }
 
-    fn close_open(&mut self, status: &str, out: &mut BytesMut) {
+    fn close_open(&mut self, status: &'static str, out: &mut BytesMut) {
         match std::mem::replace(&mut self.open, Open::Nothing) {
             Open::Nothing => {}
-            Open::Message(message) => message.close(&mut self.journal, status, out),
+            Open::Message(message) => {
+                self.settle_told();
+                self.told = Some(message.close(&mut self.journal, status, out));
+            }
             Open::Thought(thought) => thought.close(&mut self.journal, out),
         }
         for data in std::mem::take(&mut self.pending) {
             self.write_signature(data, out);
+        }
+    }
+
+    fn settle_told(&mut self) {
+        if let Some(told) = &mut self.told {
+            told.settle(&mut self.journal);
+        }
+    }
+
+    /// Sources of the text that is being written, or of the last one.
+    fn cite(&mut self, citations: &[Citation<'_>], out: &mut BytesMut) {
+        match (&mut self.open, &mut self.told) {
+            (Open::Message(message), _) => message.cite(&mut self.journal, citations, out),
+            (_, Some(told)) => told.cite(&mut self.journal, citations, out),
+            _ => {}
         }
     }
 
@@ -203,11 +226,7 @@ impl Encoder {
                 self.sign(&Signature { data, encrypted, format, id }, out);
             }
             Event::Image { mime, data, .. } => self.image(mime, data, out),
-            Event::Citations { citations, .. } => {
-                if let Open::Message(message) = &mut self.open {
-                    message.cite(&mut self.journal, citations, out);
-                }
-            }
+            Event::Citations { citations, .. } => self.cite(citations, out),
             Event::Logprobs { json, .. } => {
                 let json = json.get().as_bytes();
                 let tokens = find(json, "content").and_then(|place| json.get(place));

@@ -97,11 +97,11 @@ fn media<'a>(kind: &str, source: &mut Fields<'a, '_>) -> Result<Media<'a>, Forma
     Ok(match kind {
         "base64" => Media::Base64 {
             mime: source.text("media_type")?.unwrap_or_default(),
-            data: source.required_text("data")?,
+            data: source.required_name("data")?,
         },
         "text" => Media::Base64 {
             mime: source.text("media_type")?.unwrap_or(Cow::Borrowed("text/plain")),
-            data: STANDARD.encode(source.required_text("data")?.as_bytes()).into(),
+            data: STANDARD.encode(source.required_name("data")?.as_bytes()).into(),
         },
         "url" => Media::Url(source.required_name("url")?),
         "file" => Media::FileId(source.required_name("file_id")?),

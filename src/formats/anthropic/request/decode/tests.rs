@@ -101,6 +101,11 @@ fn fields_of_wrong_shape_or_without_counterpart_are_refused() {
         (r#""output_format":{"type":"json_schema"}"#, "output_format.schema"),
         (r#""tools":[{"name":"a"},{"type":"bash_20250124","name":"bash"}]"#, "tools[1]"),
         (r#""tools":[{"input_schema":{}}]"#, "tools[0].name"),
+        (r#""tools":[{"name":"a","input_schema":"x"}]"#, "tools[0].input_schema"),
+        (
+            r#""messages":[{"role":"user","content":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":""}}]}]"#,
+            "messages[0].content[0].source.data",
+        ),
         (r#""tool_choice":{"type":"maybe"}"#, "tool_choice.type"),
         (r#""tool_choice":{"type":"tool"}"#, "tool_choice.name"),
     ];

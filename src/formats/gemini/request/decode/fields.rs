@@ -190,9 +190,9 @@ impl<'a, 'p> Fields<'a, 'p> {
             .collect()
     }
 
-    /// Names of the members nobody took, as the client wrote them.
+    /// Names of the members nobody took, as the client wrote them, as far as they have any.
     pub(super) fn rest(self) -> impl Iterator<Item = Cow<'a, str>> {
-        self.members.into_iter().map(|(name, _)| name)
+        self.members.into_iter().map(|(name, _)| name).filter(|name| !name.is_empty())
     }
 }
 

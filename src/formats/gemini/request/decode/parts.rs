@@ -228,8 +228,13 @@ impl<'a, 'r> Reader<'a, 'r> {
         fields: &mut Fields<'a, '_>,
         manner: (Option<&'static str>, Option<Signature<'a>>),
     ) -> Result<(), FormatError> {
+        // Gemini's own stands behind what it signs, as in an answer.
         let (detail, signature) = manner;
-        if let Some(signature) = signature {
+        let (after, before) = match signature {
+            Some(signature) if signature.is_own() => (Some(signature), None),
+            other => (None, other),
+        };
+        if let Some(signature) = before {
             self.sign(signature);
         }
         let path = fields.path;
@@ -250,6 +255,9 @@ impl<'a, 'r> Reader<'a, 'r> {
             self.unmapped.name(format!("contents.parts.{name}"));
         } else if !fields.is_empty() {
             return Err(path.fault("is of a kind that is not supported for this model"));
+        }
+        if let Some(signature) = after {
+            self.say(Part::Reasoning(signature.into_reasoning()));
         }
         Ok(())
     }

@@ -211,7 +211,7 @@ impl<'r> Writer<'r, '_> {
                 Part::Reasoning(reasoning) if is_lone_signature(reasoning) => {
                     let signature = reasoning.signature.as_deref();
                     match parts.last_mut() {
-                        Some(last) if is_unsigned_text(last) => last.thought_signature = signature,
+                        Some(last) if is_unsigned(last) => last.thought_signature = signature,
                         _ => parts.extend(replace(&mut waiting, signature).map(empty_signed)),
                     }
                 }
@@ -360,8 +360,11 @@ fn media_part(source: Source<'_>) -> WirePart<'_> {
     }
 }
 
-fn is_unsigned_text(part: &WirePart<'_>) -> bool {
-    part.text.is_some() && part.thought.is_none() && part.thought_signature.is_none()
+/// Whether a signature that follows belongs to the part: to text, or to a picture.
+fn is_unsigned(part: &WirePart<'_>) -> bool {
+    (part.text.is_some() || part.inline_data.is_some())
+        && part.thought.is_none()
+        && part.thought_signature.is_none()
 }
 
 fn is_gemini(reasoning: &Reasoning<'_>) -> bool {

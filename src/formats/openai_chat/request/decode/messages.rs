@@ -159,11 +159,15 @@ fn tool_calls<'a>(fields: &mut Fields<'a, '_>) -> Result<Vec<ToolCall<'a>>, Form
             let here = list.index(at);
             let mut call = Fields::new(item, here)?;
             let id = call.required_name("id")?;
-            if let Some(node) = call.take("custom") {
-                return custom(node, here.key("custom"), id);
-            }
-            let Some(node) = call.take("function") else {
-                return Err(call.fault("function", "is missing"));
+            // Some providers write both, one of them empty, and clients send them back so.
+            let unnamed =
+                |node: &Node<'_>| node.get("name").and_then(Node::as_str).unwrap_or("") == "";
+            let (function_node, custom_node) = (call.take("function"), call.take("custom"));
+            let node = match (function_node, custom_node) {
+                (Some(node), Some(empty)) if unnamed(&empty) => node,
+                (_, Some(node)) => return custom(node, here.key("custom"), id),
+                (Some(node), None) => node,
+                (None, None) => return Err(call.fault("function", "is missing")),
             };
             let mut read = function(node, here.key("function"), id)?;
             read.signature = google_signature(&mut call);

@@ -202,6 +202,25 @@ fn null_is_absent_everywhere() {
 }
 
 #[test]
+fn a_call_is_what_has_a_name_in_it() {
+    let calls = |call: &str| {
+        let body = format!(
+            r#"{{"model":"m","messages":[{{"role":"assistant","tool_calls":[{{"id":"c",{call}}}]}}]}}"#
+        );
+        let request = decode(body.as_bytes()).map_err(|error| error.param.unwrap())?;
+        let Part::ToolCall(call) = &request.messages[0].parts[0] else { panic!() };
+        Ok::<_, Cow<'_, str>>((call.name.to_string(), call.arguments.to_string(), call.custom))
+    };
+    let function = r#""function":{"name":"f","arguments":"{\"a\":1}"}"#;
+    let read = Ok(("f".to_owned(), "{\"a\":1}".to_owned(), false));
+    assert_eq!(calls(&format!(r#""custom":{{"name":"","input":""}},{function}"#)), read);
+    let both = r#""custom":{"name":"g","input":"x"},"function":{"name":"","arguments":""}"#;
+    assert_eq!(calls(both), Ok(("g".to_owned(), "x".to_owned(), true)));
+    let nameless = calls(r#""custom":{"name":"","input":""}"#);
+    assert_eq!(nameless, Err("messages[0].tool_calls[0].custom.name".into()));
+}
+
+#[test]
 fn what_has_no_meaning_is_named_and_what_the_gateway_uses_is_not() {
     let body = with(
         r#""logit_bias":{},"verbosity":"low","metadata":{"a":"b"},"prompt_cache_key":"k","x_custom":1,"store":true,"provider":{},
@@ -209,6 +228,7 @@ fn what_has_no_meaning_is_named_and_what_the_gateway_uses_is_not() {
     );
     let request = decode(body.as_bytes()).unwrap();
     assert_eq!(request.unmapped, ["logit_bias", "x_custom", "store"]);
+    assert!(decode(with(r#""":1"#).as_bytes()).unwrap().unmapped.is_empty(), "it has no name");
     assert_eq!(request.metadata.as_deref().map(RawValue::get), Some(r#"{"a":"b"}"#));
     assert_eq!(request.verbosity.as_deref(), Some("low"));
     assert_eq!(request.prompt_cache_key.as_deref(), Some("k"));

@@ -69,10 +69,22 @@ impl Calls {
             sink(Event::ToolCallStart { choice, call: number, id, name, custom });
         }
         call.release(sink);
-        // Groq writes a call without arguments as `null`.
-        let none = |text: &str| text.is_empty() || (!custom && !call.argued && text == "null");
-        if let Some(text) = text.filter(|text| !none(text)) {
+        if let Some(text) = text.filter(|text| custom || !call.is_none(text)) {
             call.argue(text, sink);
+        }
+    }
+
+    /// Whether the provider's call was announced, so that only its arguments matter.
+    pub(super) fn is_announced(&self, choice: u32, index: u64) -> bool {
+        let same = |call: &Call| call.choice == choice && call.index == index;
+        self.0.iter().find(|call| same(call)).is_some_and(|call| call.announced)
+    }
+
+    /// Reads more arguments of an announced call.
+    pub(super) fn more(&mut self, choice: u32, index: u64, text: &str, sink: &mut Sink<'_>) {
+        let Some(call) = self.call(choice, index) else { return };
+        if !call.is_none(text) {
+            call.argue(Cow::Borrowed(text), sink);
         }
     }
 
@@ -132,9 +144,17 @@ fn calls_after(calls: &[Call], choice: u32) -> u64 {
 }
 
 impl Call {
+    /// Groq writes a call without arguments as `null`.
+    fn is_none(&self, text: &str) -> bool {
+        !self.argued && text == "null"
+    }
+
     /// Passes arguments on, or holds them back until the call is announced.
     fn argue(&mut self, text: Cow<'_, str>, sink: &mut Sink<'_>) {
         let (choice, call) = (self.choice, self.number);
+        if text.is_empty() {
+            return;
+        }
         self.argued = true;
         if self.announced {
             sink(Event::ToolCallArguments { choice, call, json: text });

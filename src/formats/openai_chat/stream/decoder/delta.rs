@@ -50,7 +50,8 @@ fn reasoning(choice: u32, delta: &mut Node<'_>, sink: &mut Sink<'_>) {
     }
 }
 
-fn plain_reasoning(choice: u32, text: Cow<'_, str>, sink: &mut Sink<'_>) {
+/// Reasoning without anything but its text.
+pub(super) fn plain_reasoning(choice: u32, text: Cow<'_, str>, sink: &mut Sink<'_>) {
     if !text.is_empty() {
         let kind = ReasoningKind::Text;
         sink(Event::Reasoning { choice, text, kind, format: UNKNOWN_FORMAT, block: 0 });

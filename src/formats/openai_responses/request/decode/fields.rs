@@ -108,8 +108,8 @@ impl<'a, 'p> Fields<'a, 'p> {
         }
     }
 
-    /// Names of the members nobody took.
+    /// Names of the members nobody took, as far as they have any.
     pub(super) fn rest(self) -> Vec<Cow<'a, str>> {
-        self.object.names().collect()
+        self.object.names().filter(|name| !name.is_empty()).collect()
     }
 }

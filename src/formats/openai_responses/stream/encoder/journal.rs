@@ -73,6 +73,11 @@ impl Journal {
     /// Ends an item and keeps it for the last event.
     pub(super) fn done(&mut self, place: &Place, item: BytesMut, out: &mut BytesMut) {
         self.whole_item("response.output_item.done", place, &item, out);
+        self.revise(place, item);
+    }
+
+    /// Keeps another version of an item that was ended, for the last event.
+    pub(super) fn revise(&mut self, place: &Place, item: BytesMut) {
         if let Some(slot) = self.items.get_mut(place.index) {
             *slot = Some(item.freeze());
         }

@@ -1,4 +1,7 @@
 //! A message item that is being written: its text and refusals, piece by piece.
+//!
+//! Sources may come after its end, with a later item already open: they are told as what they are,
+//! and the last event shows them in their place.
 
 use super::journal::{Journal, Place, end};
 use crate::chat::response::Citation;
@@ -119,8 +122,9 @@ impl Message {
         }
     }
 
-    fn close_part(&mut self, journal: &mut Journal, out: &mut BytesMut) {
-        let Some(part) = self.part.take() else { return };
+    /// Ends the part that is going on; it stays, in case sources still come for it.
+    fn end_part(&self, journal: &mut Journal, out: &mut BytesMut) {
+        let Some(part) = &self.part else { return };
         let (event, key): (&str, &[u8]) = match part.kind {
             PartKind::Text => ("response.output_text.done", br#","text":"#),
             PartKind::Refusal => ("response.refusal.done", br#","refusal":"#),
@@ -139,16 +143,66 @@ impl Message {
         out.put_slice(br#","part":"#);
         part.write(out);
         end(out);
-        write::push(&mut self.parts, |list| part.write(list));
-        self.index += 1;
+    }
+
+    fn close_part(&mut self, journal: &mut Journal, out: &mut BytesMut) {
+        self.end_part(journal, out);
+        if let Some(part) = self.part.take() {
+            write::push(&mut self.parts, |list| part.write(list));
+            self.index += 1;
+        }
+    }
+
+    fn item(&self, status: &str) -> BytesMut {
+        let mut parts = self.parts.clone();
+        if let Some(part) = &self.part {
+            write::push(&mut parts, |list| part.write(list));
+        }
+        let mut item = BytesMut::new();
+        write::message(&self.place.id, status, &parts, &mut item);
+        item
     }
 
     /// Ends the message.
-    pub(super) fn close(mut self, journal: &mut Journal, status: &str, out: &mut BytesMut) {
-        self.close_part(journal, out);
-        let mut item = BytesMut::new();
-        write::message(&self.place.id, status, &self.parts, &mut item);
+    pub(super) fn close(
+        self,
+        journal: &mut Journal,
+        status: &'static str,
+        out: &mut BytesMut,
+    ) -> Told {
+        self.end_part(journal, out);
+        let item = self.item(status);
         journal.done(&self.place, item, out);
+        Told { message: self, status, revised: false }
+    }
+}
+
+/// A message that was ended.
+#[derive(Debug)]
+pub(super) struct Told {
+    message: Message,
+    status: &'static str,
+    /// Whether sources came since.
+    revised: bool,
+}
+
+impl Told {
+    /// Writes sources that came late.
+    pub(super) fn cite(
+        &mut self,
+        journal: &mut Journal,
+        citations: &[Citation<'_>],
+        out: &mut BytesMut,
+    ) {
+        self.message.cite(journal, citations, out);
+        self.revised = true;
+    }
+
+    /// Puts the message as it is by now into the finished answer.
+    pub(super) fn settle(&mut self, journal: &mut Journal) {
+        if std::mem::replace(&mut self.revised, false) {
+            journal.revise(&self.message.place, self.message.item(self.status));
+        }
     }
 }
 

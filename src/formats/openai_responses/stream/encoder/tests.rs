@@ -239,9 +239,38 @@ fn sources_count_from_their_own_text_even_after_a_signature() {
     assert_eq!(sent.matches("event: response.output_text.annotation.added").count(), 1);
 }
 
+#[test]
+fn sources_that_come_after_the_message_still_stand_on_it() {
+    let source = |url: &str| {
+        let citation = Citation { url: url.to_owned().into(), title: "t".into(), start: 0, end: 1 };
+        Event::Citations { choice: 0, citations: vec![citation] }
+    };
+    let (sent, last) = written(&[
+        text("a"),
+        source("u0"),
+        start(0, "c1", false),
+        source("u1"),
+        source("u2"),
+        finish(FinishReason::ToolCalls),
+    ]);
+    let notes = last["output"][0]["content"][0]["annotations"].as_array().unwrap();
+    let urls: Vec<&str> = notes.iter().map(|note| note["url"].as_str().unwrap()).collect();
+    assert_eq!(urls, ["u0", "u1", "u2"]);
+    let added = sent.split("\n\n").filter(|event| event.contains("annotation.added"));
+    let added: Vec<&str> = added.collect();
+    assert_eq!(added.len(), 3);
+    for (event, position) in added.iter().zip(["0", "1", "2"]) {
+        let place = format!(r#""output_index":0,"content_index":0,"annotation_index":{position},"#);
+        assert!(event.contains(&place), "{event}");
+    }
+    // Without any text there is nothing they could stand on.
+    let (sent, last) = written(&[source("u"), finish(FinishReason::Stop)]);
+    assert_eq!((sent.contains("annotation"), last["output"].to_string()), (false, "[]".into()));
+}
+
 /// Counts that are written as zero when nothing is known.
 fn usage_read(usage: Usage) -> Usage {
-    Usage { reasoning: Some(0), ..usage }
+    Usage { reasoning: Some(0), cache_write_5m: Some(0), ..usage }
 }
 
 #[test]
