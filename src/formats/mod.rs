@@ -14,7 +14,12 @@ pub mod translator;
 pub mod usage_reader;
 
 mod account;
+mod lost;
 mod observe;
+mod path;
+#[cfg(test)]
+mod recordings;
+mod tree;
 
 pub mod anthropic;
 pub mod bedrock;

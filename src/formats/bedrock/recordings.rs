@@ -1,9 +1,9 @@
 //! Recorded answers of Amazon Bedrock, for tests, where the recordings are present.
 
+use crate::formats::recordings::files;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
-use std::path::Path;
 
 /// One recorded exchange.
 pub(in crate::formats) struct Recording {
@@ -23,15 +23,11 @@ pub(in crate::formats) fn streams() -> Vec<Recording> {
 
 /// All recordings of a folder; none when the recordings are not there.
 pub(in crate::formats) fn load(folder: &str) -> Vec<Recording> {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/wire/corpus").join(folder);
-    let Ok(entries) = std::fs::read_dir(corpus) else { return Vec::new() };
-    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    paths.iter().map(|path| read(path)).collect()
+    files(folder).iter().map(|file| read(file)).collect()
 }
 
-fn read(path: &Path) -> Recording {
-    let value: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+fn read(file: &[u8]) -> Recording {
+    let value: Value = serde_json::from_slice(file).unwrap();
     let response = &value["response"];
     let text = response["body"].as_str().unwrap_or_default().as_bytes().to_vec();
     let binary = response["body_b64"].as_str().map(|text| STANDARD.decode(text).unwrap());

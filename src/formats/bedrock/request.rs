@@ -15,8 +15,9 @@ mod wire;
 mod tests;
 
 use crate::chat::Request;
-use crate::chat::request::{ResponseFormat, Sampling};
+use crate::chat::request::ResponseFormat;
 use crate::formats::anthropic::request::encode::hosted;
+use crate::formats::lost::{Dropped, lost_fields, refuse_impossible};
 use crate::formats::{EncodedRequest, FormatError, Target};
 use maker::Maker;
 use std::borrow::Cow;
@@ -24,17 +25,15 @@ use wire::{Block, Body, JsonSchema, OutputConfig};
 
 const JSON_ONLY: &str = "Respond with one JSON object and nothing else.";
 
-/// Names of the client's fields that get lost.
-type Dropped = Vec<Cow<'static, str>>;
-
 pub use media::needs_bytes;
 pub use tools::is_wrapped;
 
 /// Writes the request for the target; the error names the field that cannot be expressed.
 pub fn encode(request: &Request<'_>, target: Target<'_>) -> Result<EncodedRequest, FormatError> {
     refuse_impossible(request)?;
+    refuse_search(request)?;
     let maker = Maker::of(target.model);
-    let mut dropped = lost_fields(request);
+    let mut dropped = lost_fields(request, &own_losses(request));
     let mut conversation = turns::encode(request, maker, &mut dropped)?;
     let settings = settings::encode(request, maker, target, &conversation, &mut dropped);
     let toolbox =
@@ -58,44 +57,18 @@ pub fn encode(request: &Request<'_>, target: Target<'_>) -> Result<EncodedReques
     Ok(EncodedRequest { body: body.into(), dropped })
 }
 
-fn refuse_impossible(request: &Request<'_>) -> Result<(), FormatError> {
-    if request.sampling.n.is_some_and(|n| n != 1) {
-        return Err(FormatError::field("n", "this model gives one alternative only"));
-    }
-    if let Some(modality) = request.modalities.iter().find(|modality| *modality != "text") {
-        return Err(FormatError::field(
-            "modalities",
-            format!("this model answers in text only, not in {modality}"),
-        ));
-    }
+/// What Converse lacks and Anthropic's own format has.
+fn refuse_search(request: &Request<'_>) -> Result<(), FormatError> {
     if request.web_search.is_some() {
         return Err(FormatError::field("web_search_options", "this model cannot search the web"));
     }
     Ok(())
 }
 
-fn lost_fields(request: &Request<'_>) -> Dropped {
-    let Sampling { frequency_penalty, presence_penalty, seed, logprobs, top_logprobs, .. } =
-        request.sampling;
-    let lost = [
-        ("frequency_penalty", frequency_penalty.is_some()),
-        ("presence_penalty", presence_penalty.is_some()),
-        ("seed", seed.is_some()),
-        ("logprobs", logprobs == Some(true)),
-        ("top_logprobs", top_logprobs.is_some()),
-        ("user", request.user.is_some()),
-        ("verbosity", request.verbosity.is_some()),
-        ("prompt_cache_key", request.prompt_cache_key.is_some()),
-        ("audio", request.audio.is_some()),
-        ("name", request.messages.iter().any(|message| message.name.is_some())),
-        (
-            "parallel_tool_calls",
-            request.parallel_tool_calls == Some(false) && !request.tools.is_empty(),
-        ),
-    ];
-    let named = lost.into_iter().filter(|(_, is_set)| *is_set).map(|(name, _)| Cow::Borrowed(name));
-    let unmapped = request.unmapped.iter().map(|name| Cow::Owned(name.clone().into_owned()));
-    named.chain(unmapped).collect()
+/// Fields that Converse lacks and Anthropic's own format has, and whether they are set.
+fn own_losses(request: &Request<'_>) -> [(&'static str, bool); 2] {
+    let sequential = request.parallel_tool_calls == Some(false) && !request.tools.is_empty();
+    [("user", request.user.is_some()), ("parallel_tool_calls", sequential)]
 }
 
 /// The demanded shape: as a setting, or in the instructions where the model has none for it.

@@ -8,9 +8,11 @@
 use crate::chat::request::Sampling;
 use crate::chat::{self, Message, Part, Role};
 use crate::formats::FormatError;
+use crate::formats::openai_chat::RAW_KEYS;
 use crate::formats::openai_chat::request::GATEWAY_FIELDS;
 use crate::formats::openai_chat::request::decode::{response_format, sampling, stop, user};
-use crate::formats::openai_chat::tree::{Fields, Node, Path};
+use crate::formats::path::Path;
+use crate::formats::tree::{Fields, Node};
 use crate::json::find;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -22,7 +24,7 @@ const MAX_BEST_OF: u64 = 128;
 
 /// Reads the body of a request.
 pub fn decode(body: &[u8]) -> Result<chat::Request<'_>, FormatError> {
-    let node = Node::parse(body).map_err(|error| {
+    let node = Node::parse(body, &RAW_KEYS).map_err(|error| {
         FormatError::whole(format!("the request body is not valid JSON: {error}"))
     })?;
     let mut fields = Fields::new(node, Path::Root)?;

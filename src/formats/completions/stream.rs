@@ -8,7 +8,7 @@ use super::{finish_word, logprobs, response};
 use crate::chat::event::Event;
 use crate::chat::{FinishReason, Usage};
 use crate::error::GatewayError;
-use crate::formats::openai_chat::error::write_optional;
+use crate::formats::openai_chat::error::{write_failure, write_optional};
 use crate::formats::openai_chat::usage;
 use crate::formats::{AnswerLabel, Framing, StreamEncoder};
 use crate::json::write_string;
@@ -180,15 +180,9 @@ impl StreamEncoder for Encoder {
         }
         self.render_head(None);
         out.put_slice(&self.head);
-        out.put_slice(br#","error":{"code":"#);
-        out.put_slice(itoa::Buffer::new().format(error.kind.status()).as_bytes());
-        out.put_slice(br#","message":"#);
-        write_string(out, &error.message);
-        out.put_slice(br#","metadata":{"error_type":"#);
-        write_string(out, error.kind.name());
-        out.put_slice(br#","provider_name":"#);
-        write_string(out, &self.label.provider);
-        out.put_slice(br#"}},"choices":[{"text":"","index":0,"logprobs":null,"#);
+        out.put_slice(b",");
+        write_failure(error, &self.label.provider, out);
+        out.put_slice(br#","choices":[{"text":"","index":0,"logprobs":null,"#);
         out.put_slice(b"\"finish_reason\":\"error\"}]}\n\n");
         out.put_slice(DONE);
     }

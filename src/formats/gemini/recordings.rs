@@ -1,7 +1,7 @@
 //! Recorded answers of Gemini and Vertex, for tests, where the recordings are present.
 
+use crate::formats::recordings::files;
 use serde_json::Value;
-use std::path::Path;
 
 /// One recorded exchange.
 pub(in crate::formats) struct Recording {
@@ -40,14 +40,10 @@ pub(in crate::formats) fn answers() -> Vec<Recording> {
 
 /// All recordings of a folder; none when the recordings are not there.
 pub(in crate::formats) fn load(folder: &str) -> Vec<Recording> {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/wire/corpus").join(folder);
-    let Ok(entries) = std::fs::read_dir(corpus) else { return Vec::new() };
-    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    paths.iter().map(|path| read(path)).collect()
+    files(folder).iter().map(|file| read(file)).collect()
 }
 
-fn read(path: &Path) -> Recording {
+fn read(file: &[u8]) -> Recording {
     #[derive(serde::Deserialize)]
     struct Exchange {
         request: Option<Request>,
@@ -57,9 +53,8 @@ fn read(path: &Path) -> Recording {
         path: String,
         body: Box<serde_json::value::RawValue>,
     }
-    let bytes = std::fs::read(path).unwrap();
-    let value: Value = serde_json::from_slice(&bytes).unwrap();
-    let exchange: Exchange = serde_json::from_slice(&bytes).unwrap();
+    let value: Value = serde_json::from_slice(file).unwrap();
+    let exchange: Exchange = serde_json::from_slice(file).unwrap();
     let request = exchange.request.filter(|request| request.body.get().starts_with('{'));
     Recording {
         request: request.map(|request| (request.path, request.body.get().to_owned())),

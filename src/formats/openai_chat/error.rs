@@ -6,9 +6,10 @@
 
 mod classify;
 
-use super::tree::Node;
 use crate::error::{Blame, GatewayError, Kind};
 use crate::formats::UpstreamFailure;
+use crate::formats::openai_chat::RAW_KEYS;
+use crate::formats::tree::Node;
 use crate::json::write_string;
 use bytes::{BufMut, Bytes, BytesMut};
 use std::time::Duration;
@@ -31,7 +32,7 @@ pub enum Dialect {
 
 /// Reads a provider's error answer; `status` 200 means that the error came inside an answer.
 pub fn decode(status: u16, body: &[u8]) -> UpstreamFailure {
-    let Ok(mut node) = Node::parse(body) else {
+    let Ok(mut node) = Node::parse(body, &RAW_KEYS) else {
         return plain(status, body);
     };
     if let Node::Array(items) = node {
@@ -204,6 +205,19 @@ pub(crate) fn write_optional(out: &mut BytesMut, text: Option<&str>) {
         Some(text) => write_string(out, text),
         None => out.put_slice(b"null"),
     }
+}
+
+/// Appends the member `error` of the last chunk of a stream that broke off.
+pub(crate) fn write_failure(error: &GatewayError, provider: &str, out: &mut BytesMut) {
+    out.put_slice(br#""error":{"code":"#);
+    out.put_slice(itoa::Buffer::new().format(error.kind.status()).as_bytes());
+    out.put_slice(br#","message":"#);
+    write_string(out, &error.message);
+    out.put_slice(br#","metadata":{"error_type":"#);
+    write_string(out, error.kind.name());
+    out.put_slice(br#","provider_name":"#);
+    write_string(out, provider);
+    out.put_slice(b"}}");
 }
 
 /// The documented `type` of an error.

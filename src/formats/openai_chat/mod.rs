@@ -13,10 +13,15 @@ pub mod stream;
 mod reasoning_details;
 #[cfg(test)]
 mod recordings;
-pub(in crate::formats) mod tree;
 pub(in crate::formats) mod usage;
+
+use crate::formats::tree::Node;
+
+/// Members whose value is kept as text by [`Node`].
+pub(in crate::formats) const RAW_KEYS: [&str; 5] =
+    ["parameters", "schema", "arguments", "web_search_options", "logprobs"];
 
 /// Reads a `usage` object; what cannot be read counts as not reported.
 pub fn usage_of(json: &[u8]) -> crate::chat::Usage {
-    tree::Node::parse(json).map(|node| usage::read(&node)).unwrap_or_default()
+    Node::parse(json, &RAW_KEYS).map(|node| usage::read(&node)).unwrap_or_default()
 }

@@ -3,8 +3,8 @@
 //! Read from requests, answers and stream chunks alike. Clients that collect the pieces of a
 //! stream often send them back uncombined; pieces of one block are joined here.
 
-use super::tree::Node;
 use crate::chat::message::{Reasoning, ReasoningKind};
+use crate::formats::tree::Node;
 use std::borrow::Cow;
 
 /// The format word of Gemini's signatures.

@@ -4,8 +4,8 @@
 //! The result always follows the neutral rule: prompt includes cached, completion includes
 //! reasoning.
 
-use super::tree::Node;
 use crate::chat::Usage;
+use crate::formats::tree::Node;
 use bytes::{BufMut, BytesMut};
 
 /// Reads a `usage` object.
@@ -100,9 +100,10 @@ pub(crate) fn write(usage: &Usage, out: &mut BytesMut) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::formats::openai_chat::RAW_KEYS;
 
     fn read_text(json: &str) -> Usage {
-        read(&Node::parse(json.as_bytes()).unwrap())
+        read(&Node::parse(json.as_bytes(), &RAW_KEYS).unwrap())
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Recorded exchanges in this format, for tests, where the recordings are present.
 
+use crate::formats::recordings::files;
 use serde_json::Value;
-use std::path::Path;
 
 const FOLDERS: [&str; 9] = [
     "openai-responses",
@@ -46,15 +46,11 @@ pub(in crate::formats) fn all() -> Vec<Recording> {
 
 /// The exchanges of a folder.
 pub(in crate::formats) fn load(folder: &str) -> Vec<Recording> {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/wire/corpus").join(folder);
-    let Ok(entries) = std::fs::read_dir(corpus) else { return Vec::new() };
-    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    paths.iter().map(|path| read(path)).collect()
+    files(folder).iter().map(|file| read(file)).collect()
 }
 
-fn read(path: &Path) -> Recording {
-    let value: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+fn read(file: &[u8]) -> Recording {
+    let value: Value = serde_json::from_slice(file).unwrap();
     Recording {
         id: value["id"].as_str().unwrap().to_owned(),
         status: value["response"]["status"].as_u64().unwrap_or(0),

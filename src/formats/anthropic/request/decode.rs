@@ -9,7 +9,6 @@ mod messages;
 mod shape;
 mod thoughts;
 mod tools;
-mod tree;
 mod wishes;
 
 #[cfg(test)]
@@ -20,8 +19,15 @@ mod tests;
 use crate::chat;
 use crate::chat::request::Sampling;
 use crate::formats::FormatError;
+use crate::formats::path::Path;
+use crate::formats::tree::{Fields, Node};
 use std::borrow::Cow;
-use tree::{Fields, Lost, Node, Path};
+
+/// Members whose value is kept as text by [`Node`].
+const RAW_KEYS: [&str; 3] = ["input", "input_schema", "schema"];
+
+/// Names of what the neutral request cannot say.
+type Lost<'a> = Vec<Cow<'a, str>>;
 
 /// Fields the gateway itself acts upon; they never reach a provider and are no loss.
 const GATEWAY_FIELDS: [&str; 12] = [
@@ -49,7 +55,7 @@ const TEMPERATURE_MAX: f64 = 2.0;
 
 /// Reads the body of a request.
 pub fn decode(body: &[u8]) -> Result<chat::Request<'_>, FormatError> {
-    let node = Node::parse(body).map_err(|error| {
+    let node = Node::parse(body, &RAW_KEYS).map_err(|error| {
         FormatError::whole(format!("the request body is not valid JSON: {error}"))
     })?;
     let mut fields = Fields::new(node, Path::Root)?;
@@ -62,7 +68,7 @@ pub fn decode(body: &[u8]) -> Result<chat::Request<'_>, FormatError> {
         }
     }
     let mut lost = Lost::new();
-    let Some(max_tokens) = fields.count("max_tokens", 1)? else {
+    let Some(max_tokens) = fields.plain_count("max_tokens", 1)? else {
         return Err(fields.fault("max_tokens", "is missing"));
     };
     let mut request = chat::Request {
@@ -78,7 +84,7 @@ pub fn decode(body: &[u8]) -> Result<chat::Request<'_>, FormatError> {
     };
     wishes::read(&mut fields, &mut request, &mut lost)?;
     tools::read(&mut fields, &mut request, &mut lost)?;
-    fields.rest(&mut lost);
+    lost.extend(fields.rest());
     lost.sort_unstable();
     lost.dedup();
     request.unmapped = lost;
@@ -87,9 +93,9 @@ pub fn decode(body: &[u8]) -> Result<chat::Request<'_>, FormatError> {
 
 fn sampling(fields: &mut Fields<'_, '_>) -> Result<Sampling, FormatError> {
     Ok(Sampling {
-        temperature: fields.number("temperature", TEMPERATURE_MAX)?,
-        top_p: fields.number("top_p", 1.0)?,
-        top_k: fields.count("top_k", 0)?,
+        temperature: fields.number("temperature", 0.0, TEMPERATURE_MAX)?,
+        top_p: fields.number("top_p", 0.0, 1.0)?,
+        top_k: fields.plain_count("top_k", 0)?,
         ..Sampling::default()
     })
 }
@@ -116,8 +122,7 @@ fn user<'a>(
     let path = fields.path;
     let mut metadata = Fields::new(node, path.key("metadata"))?;
     let user = metadata.text("user_id")?.filter(|user| !user.is_empty());
-    let mut others = Lost::new();
-    metadata.rest(&mut others);
+    let others = metadata.rest();
     if !others.is_empty() {
         lost.push(Cow::Borrowed("metadata"));
     }

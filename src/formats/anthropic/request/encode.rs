@@ -17,8 +17,9 @@ mod tests;
 
 use super::super::family::{Ability, Family};
 use crate::chat::Request;
-use crate::chat::request::{ResponseFormat, Sampling};
+use crate::chat::request::ResponseFormat;
 use crate::chat::tool::CacheControl;
+use crate::formats::lost::{Dropped, lost_fields, refuse_impossible};
 use crate::formats::{EncodedRequest, FormatError, Target};
 pub(in crate::formats::anthropic) use schema::wraps;
 use std::borrow::Cow;
@@ -28,14 +29,11 @@ use wire::{Block, Body, CacheMark, Format, Metadata, OutputConfig};
 const FALLBACK_MAX_TOKENS: u64 = 4096;
 const JSON_ONLY: &str = "Respond with one JSON object and nothing else.";
 
-/// Names of the client's fields that get lost.
-type Dropped = Vec<Cow<'static, str>>;
-
 /// Writes the request for the target; the error names the field that cannot be expressed.
 pub fn encode(request: &Request<'_>, target: Target<'_>) -> Result<EncodedRequest, FormatError> {
     refuse_impossible(request)?;
     let family = Family::of(target.model);
-    let mut dropped = lost_fields(request);
+    let mut dropped = lost_fields(request, &[("metadata", request.metadata.is_some())]);
 
     let toolbox = tools::encode(request, family, &mut dropped)?;
     let mut conversation = turns::encode(request, family, &toolbox.wrapped, &mut dropped)?;
@@ -74,39 +72,6 @@ pub fn encode(request: &Request<'_>, target: Target<'_>) -> Result<EncodedReques
     dropped.sort_unstable();
     dropped.dedup();
     Ok(EncodedRequest { body: body.into(), dropped })
-}
-
-fn refuse_impossible(request: &Request<'_>) -> Result<(), FormatError> {
-    if request.sampling.n.is_some_and(|n| n != 1) {
-        return Err(FormatError::field("n", "this model gives one alternative only"));
-    }
-    if let Some(modality) = request.modalities.iter().find(|modality| *modality != "text") {
-        return Err(FormatError::field(
-            "modalities",
-            format!("this model answers in text only, not in {modality}"),
-        ));
-    }
-    Ok(())
-}
-
-fn lost_fields(request: &Request<'_>) -> Dropped {
-    let Sampling { frequency_penalty, presence_penalty, seed, logprobs, top_logprobs, .. } =
-        request.sampling;
-    let lost = [
-        ("frequency_penalty", frequency_penalty.is_some()),
-        ("presence_penalty", presence_penalty.is_some()),
-        ("seed", seed.is_some()),
-        ("logprobs", logprobs == Some(true)),
-        ("top_logprobs", top_logprobs.is_some()),
-        ("verbosity", request.verbosity.is_some()),
-        ("metadata", request.metadata.is_some()),
-        ("prompt_cache_key", request.prompt_cache_key.is_some()),
-        ("audio", request.audio.is_some()),
-        ("name", request.messages.iter().any(|message| message.name.is_some())),
-    ];
-    let named = lost.into_iter().filter(|(_, is_set)| *is_set).map(|(name, _)| Cow::Borrowed(name));
-    let unmapped = request.unmapped.iter().map(|name| Cow::Owned(name.clone().into_owned()));
-    named.chain(unmapped).collect()
 }
 
 /// Writes the demanded shape into the output settings, or into the instructions where the model

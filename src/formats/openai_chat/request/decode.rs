@@ -10,10 +10,12 @@ mod messages;
 mod reasoning;
 mod tools;
 
-use super::super::tree::{Fields, Node, Path};
 use crate::chat;
 use crate::chat::request::{ResponseFormat, Sampling};
 use crate::formats::FormatError;
+use crate::formats::openai_chat::RAW_KEYS;
+use crate::formats::path::Path;
+use crate::formats::tree::{Fields, Node};
 use std::borrow::Cow;
 
 /// Fields the gateway itself acts upon; they never reach a provider and are no loss.
@@ -39,7 +41,7 @@ const MAX_STOPS: usize = 64;
 
 /// Reads the body of a chat request.
 pub fn decode(body: &[u8]) -> Result<chat::Request<'_>, FormatError> {
-    let node = Node::parse(body).map_err(|error| {
+    let node = Node::parse(body, &RAW_KEYS).map_err(|error| {
         FormatError::whole(format!("the request body is not valid JSON: {error}"))
     })?;
     let mut fields = Fields::new(node, Path::Root)?;

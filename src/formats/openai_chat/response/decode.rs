@@ -1,6 +1,5 @@
 //! Reads a provider's whole answer in OpenAI's format, tolerant of what imitators leave out.
 
-use super::super::tree::Node;
 use super::super::{reasoning_details, usage};
 use crate::chat::event::AudioPiece;
 use crate::chat::message::{Media, Reasoning};
@@ -8,13 +7,15 @@ use crate::chat::response::{Choice, Citation};
 use crate::chat::tool::ToolCall;
 use crate::chat::{FinishReason, Part, Response};
 use crate::formats::FormatError;
+use crate::formats::openai_chat::RAW_KEYS;
+use crate::formats::tree::Node;
 use crate::json::find;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// Reads the body of an answer.
 pub fn decode(body: &[u8]) -> Result<Response<'_>, FormatError> {
-    let mut node = Node::parse(body)
+    let mut node = Node::parse(body, &RAW_KEYS)
         .map_err(|error| FormatError::whole(format!("the answer is not valid JSON: {error}")))?;
     if !matches!(node, Node::Object(_)) {
         return Err(FormatError::whole("the answer is not a JSON object"));

@@ -9,11 +9,12 @@ mod delta;
 mod plain;
 
 use super::super::response::{annotations, finish_reason, logprobs, sources};
-use super::super::tree::Node;
 use super::super::{error, usage};
 use crate::chat::FinishReason;
 use crate::chat::event::Event;
 use crate::chat::response::Citation;
+use crate::formats::openai_chat::RAW_KEYS;
+use crate::formats::tree::Node;
 use crate::formats::{StreamDecoder, StreamFault};
 use crate::json::as_str_in;
 use calls::Calls;
@@ -95,7 +96,7 @@ impl Decoder {
         json: &[u8],
         sink: &mut Sink<'_>,
     ) -> Result<(), StreamFault> {
-        let chunk = Node::parse(json)
+        let chunk = Node::parse(json, &RAW_KEYS)
             .map_err(|error| StreamFault::Malformed(Cow::Owned(error.to_string())))?;
         if name == Some("error") {
             return Err(StreamFault::Upstream(error::read(200, &chunk)));

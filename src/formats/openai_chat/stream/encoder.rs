@@ -5,7 +5,7 @@
 //! Finish and usage are only remembered while events arrive and written by `finish`, because
 //! providers repeat both, and usage has to be the last chunk before `[DONE]`.
 
-use super::super::error::write_optional;
+use super::super::error::{write_failure, write_optional};
 use super::super::response::{finish_word, tier_word, write_citation, write_data_uri, write_list};
 use super::super::usage;
 use crate::chat::event::{AudioPiece, Event};
@@ -465,16 +465,9 @@ impl StreamEncoder for Encoder {
         }
         self.render_head(None);
         out.put_slice(&self.head);
-        out.put_slice(br#""error":{"code":"#);
-        out.put_slice(itoa::Buffer::new().format(error.kind.status()).as_bytes());
-        out.put_slice(br#","message":"#);
-        write_string(out, &error.message);
-        out.put_slice(br#","metadata":{"error_type":"#);
-        write_string(out, error.kind.name());
-        out.put_slice(br#","provider_name":"#);
-        write_string(out, &self.label.provider);
+        write_failure(error, &self.label.provider, out);
         out.put_slice(
-            br#"}},"choices":[{"index":0,"delta":{"content":""},"finish_reason":"error"}]}"#,
+            br#","choices":[{"index":0,"delta":{"content":""},"finish_reason":"error"}]}"#,
         );
         out.put_slice(b"\n\n");
         out.put_slice(DONE);

@@ -4,10 +4,12 @@
 //! What has no neutral form becomes text where it is text (search results, documents made of
 //! blocks); a block of an unknown type is refused, because the model would answer without it.
 
-use super::tree::{Fields, Lost, Node, Path};
+use super::Lost;
 use crate::chat::message::{Media, Part};
 use crate::chat::tool::CacheControl;
 use crate::formats::FormatError;
+use crate::formats::path::Path;
+use crate::formats::tree::{Fields, Node};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::borrow::Cow;
@@ -64,7 +66,7 @@ pub(super) fn read_block<'a>(
             return Err(block.fault("type", &complaint));
         }
     }
-    block.rest(lost);
+    lost.extend(block.rest());
     Ok(())
 }
 

@@ -4,12 +4,14 @@
 //! says besides. What a provider's own tools did in earlier turns is left out: the text after it
 //! tells what came of it.
 
-use super::tree::{Fields, Lost, Node, Path};
+use super::Lost;
 use super::{blocks, thoughts};
 use crate::chat::Message;
 use crate::chat::message::{Part, Role};
 use crate::chat::tool::{CacheControl, ToolCall};
 use crate::formats::FormatError;
+use crate::formats::path::Path;
+use crate::formats::tree::{Fields, Node};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
@@ -62,7 +64,7 @@ fn message<'a>(
         "system" => push(messages, Role::System, blocks::read(Some(content), here, lost)?),
         _ => return Err(turn.fault("role", "must be one of user, assistant, system")),
     }
-    turn.rest(lost);
+    lost.extend(turn.rest());
     Ok(())
 }
 
@@ -107,11 +109,11 @@ fn assistant<'a>(
                 let text = block.text("thinking")?.unwrap_or_default();
                 let signature = block.text("signature")?.filter(|signed| !signed.is_empty());
                 parts.push(thoughts::thinking(text, signature));
-                block.rest(lost);
+                lost.extend(block.rest());
             }
             "redacted_thinking" => {
                 parts.push(thoughts::redacted(block.required_text("data")?));
-                block.rest(lost);
+                lost.extend(block.rest());
             }
             "tool_use" => tool_use(block, &mut parts, lost)?,
             // The provider's summary of turns that the client may have left out since.
@@ -140,7 +142,7 @@ fn tool_use<'a>(
         mark_before(parts, mark, lost);
     }
     parts.push(Part::ToolCall(ToolCall { id, name, arguments, custom: false, signature: None }));
-    block.rest(lost);
+    lost.extend(block.rest());
     Ok(())
 }
 

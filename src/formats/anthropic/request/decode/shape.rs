@@ -3,10 +3,10 @@
 //! This format always enforces a schema. Others do so on demand, but only for schemas in which every
 //! property is required, and refuse the rest; there the schema is asked for without force.
 
-use super::tree::{Fields, Node};
 use crate::chat::request::ResponseFormat;
 use crate::formats::FormatError;
 use crate::formats::anthropic::raw::{self, Members, Str};
+use crate::formats::tree::{Fields, Node};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 

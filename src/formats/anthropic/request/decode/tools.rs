@@ -3,12 +3,13 @@
 //! Of the provider's own tools only web search has counterparts; any other changes what the model
 //! can do, so it is refused rather than dropped.
 
+use super::Lost;
 use super::blocks::cache_control;
-use super::tree::{Fields, Lost};
 use crate::chat::Request;
 use crate::chat::tool::{Tool, ToolChoice};
 use crate::formats::FormatError;
 use crate::formats::anthropic::raw;
+use crate::formats::tree::Fields;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
@@ -38,7 +39,7 @@ pub(super) fn read<'a>(
                 return Err(path.fault(&complaint));
             }
         }
-        declared.rest(lost);
+        lost.extend(declared.rest());
     }
     if let Some(node) = fields.take("tool_choice") {
         choice(Fields::new(node, root.key("tool_choice"))?, request, lost)?;
@@ -61,7 +62,7 @@ fn tool<'a>(declared: &mut Fields<'a, '_>) -> Result<Tool<'a>, FormatError> {
 fn web_search(declared: &mut Fields<'_, '_>) -> Result<Box<RawValue>, FormatError> {
     declared.take("name");
     cache_control(declared)?;
-    let size = match declared.count("max_uses", 0)? {
+    let size = match declared.plain_count("max_uses", 0)? {
         Some(0..=2) => "low",
         Some(8..) => "high",
         _ => "medium",
@@ -106,6 +107,6 @@ fn choice<'a>(
         }
         other => Some(other),
     };
-    wanted.rest(lost);
+    lost.extend(wanted.rest());
     Ok(())
 }

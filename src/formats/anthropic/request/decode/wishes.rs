@@ -3,11 +3,12 @@
 //! `thinking` says whether and how long, `output_config` how hard and in which shape; the older
 //! `output_format` says the shape alone.
 
+use super::Lost;
 use super::shape;
-use super::tree::{Fields, Lost};
 use crate::chat::Request;
 use crate::chat::request::{Effort, ReasoningRequest};
 use crate::formats::FormatError;
+use crate::formats::tree::Fields;
 use std::borrow::Cow;
 
 /// Reads all of it into the request.
@@ -33,7 +34,7 @@ pub(super) fn read<'a>(
     if let Some(node) = config.take("format") {
         request.response_format = shape::read(node, &config, "format")?;
     }
-    config.rest(lost);
+    lost.extend(config.rest());
     Ok(())
 }
 
@@ -48,7 +49,7 @@ fn thinking(fields: &mut Fields<'_, '_>) -> Result<ReasoningRequest, FormatError
         _ => return Err(object.fault("type", "must be one of enabled, adaptive, disabled")),
     });
     if wanted.enabled == Some(true) {
-        wanted.max_tokens = object.count("budget_tokens", 0)?;
+        wanted.max_tokens = object.plain_count("budget_tokens", 0)?;
         wanted.exclude = object.text("display")?.as_deref() == Some("omitted");
     }
     Ok(wanted)

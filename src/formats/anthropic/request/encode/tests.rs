@@ -6,7 +6,7 @@ mod property;
 use super::*;
 use crate::chat::event::AudioPiece;
 use crate::chat::message::{Media, Message, Part, Role};
-use crate::chat::request::{Effort, ReasoningRequest};
+use crate::chat::request::{Effort, ReasoningRequest, Sampling};
 use crate::chat::tool::{CustomTool, Tool, ToolCall, ToolChoice};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};

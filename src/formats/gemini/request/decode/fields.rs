@@ -5,55 +5,12 @@
 //! `null` and an absent member are the same thing; of a repeated name the last one counts.
 
 use crate::formats::FormatError;
+pub(super) use crate::formats::path::Path;
 use crate::json::as_str;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
-
-/// Where in the request a value stands; written out only for a complaint.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Path<'p> {
-    /// The request.
-    Root,
-    /// A member of an object.
-    Key(&'p Path<'p>, &'static str),
-    /// An element of an array.
-    Index(&'p Path<'p>, usize),
-}
-
-impl fmt::Display for Path<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Root => Ok(()),
-            Self::Key(Self::Root, key) => out.write_str(key),
-            Self::Key(parent, key) => write!(out, "{parent}.{key}"),
-            Self::Index(parent, index) => write!(out, "{parent}[{index}]"),
-        }
-    }
-}
-
-impl<'p> Path<'p> {
-    /// The path of a member.
-    pub(super) fn key(&'p self, key: &'static str) -> Path<'p> {
-        Path::Key(self, key)
-    }
-
-    /// The path of an element.
-    pub(super) fn index(&'p self, index: usize) -> Path<'p> {
-        Path::Index(self, index)
-    }
-
-    /// A complaint about the value here: `contents[0].role must be a string`.
-    pub(super) fn fault(&self, complaint: &str) -> FormatError {
-        let path = self.to_string();
-        if path.is_empty() {
-            return FormatError::whole(format!("the request body {complaint}"));
-        }
-        let message = format!("`{path}` {complaint}");
-        FormatError::field(path, message)
-    }
-}
 
 /// The text of a string value.
 pub(super) fn text_of(raw: &RawValue) -> Option<Cow<'_, str>> {

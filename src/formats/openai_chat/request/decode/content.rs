@@ -7,7 +7,8 @@ use crate::chat::Part;
 use crate::chat::message::{Media, Reasoning};
 use crate::chat::tool::CacheControl;
 use crate::formats::FormatError;
-use crate::formats::openai_chat::tree::{Fields, Node, Path};
+use crate::formats::path::Path;
+use crate::formats::tree::{Fields, Node};
 use std::borrow::Cow;
 
 /// Reads `content`; an absent one is empty.

@@ -10,7 +10,8 @@ use crate::chat::tool::{CacheControl, ToolCall};
 use crate::chat::{Message, Part, Role};
 use crate::formats::FormatError;
 use crate::formats::openai_chat::reasoning_details;
-use crate::formats::openai_chat::tree::{Fields, Node, Path};
+use crate::formats::path::Path;
+use crate::formats::tree::{Fields, Node};
 use std::borrow::Cow;
 
 /// Reads `messages`.

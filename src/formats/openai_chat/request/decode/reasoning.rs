@@ -5,7 +5,8 @@
 
 use crate::chat::request::{Effort, ReasoningRequest};
 use crate::formats::FormatError;
-use crate::formats::openai_chat::tree::{Fields, Node, Path};
+use crate::formats::path::Path;
+use crate::formats::tree::{Fields, Node};
 
 /// Reads all of them.
 pub(super) fn read(fields: &mut Fields<'_, '_>) -> Result<ReasoningRequest, FormatError> {

@@ -9,7 +9,8 @@ use super::content::cache_control;
 use crate::chat::Request;
 use crate::chat::tool::{CustomTool, Tool, ToolChoice};
 use crate::formats::FormatError;
-use crate::formats::openai_chat::tree::{Fields, Node, Path};
+use crate::formats::path::Path;
+use crate::formats::tree::{Fields, Node};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 

@@ -5,7 +5,7 @@
 
 use super::Sink;
 use crate::chat::event::Event;
-use crate::formats::openai_chat::tree::Node;
+use crate::formats::tree::Node;
 use std::borrow::Cow;
 
 /// Most calls that are followed.

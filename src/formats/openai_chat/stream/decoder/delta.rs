@@ -5,7 +5,7 @@ use crate::chat::event::Event;
 use crate::chat::message::{Reasoning, ReasoningKind};
 use crate::formats::openai_chat::reasoning_details;
 use crate::formats::openai_chat::response::audio;
-use crate::formats::openai_chat::tree::Node;
+use crate::formats::tree::Node;
 use std::borrow::Cow;
 
 /// Maker of reasoning that does not say.

@@ -4,8 +4,8 @@
 //! what nobody understood.
 
 use crate::formats::FormatError;
-pub(super) use crate::formats::openai_chat::tree::Path;
 use crate::formats::openai_responses::object::{Object, count, elements, text};
+pub(super) use crate::formats::path::Path;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 

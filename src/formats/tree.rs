@@ -1,19 +1,18 @@
 //! A borrowed JSON tree, and typed access to it with the path of every complaint.
 //!
-//! Request, answer and stream chunks of OpenAI's format are all read through it, in one pass over
-//! the bytes: text without escapes stays where it is, and the few members that have to survive as
-//! written (schemas, tool arguments) are kept as raw text. `null` and an absent member are the
-//! same thing everywhere; of a repeated key the last one counts.
+//! Requests, answers and stream chunks of OpenAI's chat format and requests of Anthropic's are read
+//! through it, in one pass over the bytes: text without escapes stays where it is, and the few
+//! members that have to survive as written (schemas, tool arguments) are kept as raw text; which
+//! they are, the format says. `null` and an absent member are the same thing everywhere; of a
+//! repeated key the last one counts.
 
-use crate::formats::FormatError;
+use super::FormatError;
+use super::path::Path;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
-
-/// Members whose value is kept as text.
-const RAW_KEYS: [&str; 5] = ["parameters", "schema", "arguments", "web_search_options", "logprobs"];
 
 /// A JSON value.
 #[derive(Debug, Default)]
@@ -28,15 +27,15 @@ pub(crate) enum Node<'a> {
     Text(Cow<'a, str>),
     Array(Vec<Node<'a>>),
     Object(Vec<(Cow<'a, str>, Node<'a>)>),
-    /// The value of one of [`RAW_KEYS`].
+    /// The value of a member that is kept raw.
     Raw(&'a RawValue),
 }
 
 impl<'a> Node<'a> {
-    /// Reads a whole JSON text.
-    pub(crate) fn parse(json: &'a [u8]) -> Result<Self, serde_json::Error> {
+    /// Reads a whole JSON text; the values of members called like one of `raw_keys` stay text.
+    pub(crate) fn parse(json: &'a [u8], raw_keys: &[&str]) -> Result<Self, serde_json::Error> {
         let mut reader = serde_json::Deserializer::from_slice(json);
-        let node = NodeSeed.deserialize(&mut reader)?;
+        let node = NodeSeed { raw_keys }.deserialize(&mut reader)?;
         reader.end()?;
         Ok(node)
     }
@@ -61,6 +60,15 @@ impl<'a> Node<'a> {
             Self::Null => true,
             Self::Raw(raw) => raw.get() == "null",
             _ => false,
+        }
+    }
+
+    /// Whether the value says nothing: null, or a container without members.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::Array(items) => items.is_empty(),
+            Self::Object(members) => members.is_empty(),
+            other => other.is_null(),
         }
     }
 
@@ -119,7 +127,7 @@ impl<'a> Node<'a> {
         match self {
             Self::Text(text) => Some(text),
             Self::Raw(raw) if raw.get().starts_with('"') => {
-                match Node::parse(raw.get().as_bytes()) {
+                match Node::parse(raw.get().as_bytes(), &[]) {
                     Ok(Self::Text(text)) => Some(text),
                     _ => None,
                 }
@@ -148,9 +156,13 @@ impl Serialize for Node<'_> {
     }
 }
 
-struct NodeSeed;
+/// Reads a value and all that is in it.
+#[derive(Clone, Copy)]
+struct NodeSeed<'k> {
+    raw_keys: &'k [&'k str],
+}
 
-impl<'de> DeserializeSeed<'de> for NodeSeed {
+impl<'de> DeserializeSeed<'de> for NodeSeed<'_> {
     type Value = Node<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Node<'de>, D::Error> {
@@ -158,7 +170,7 @@ impl<'de> DeserializeSeed<'de> for NodeSeed {
     }
 }
 
-impl<'de> Visitor<'de> for NodeSeed {
+impl<'de> Visitor<'de> for NodeSeed<'_> {
     type Value = Node<'de>;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -195,7 +207,7 @@ impl<'de> Visitor<'de> for NodeSeed {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut reader: A) -> Result<Node<'de>, A::Error> {
         let mut items = Vec::new();
-        while let Some(item) = reader.next_element_seed(Self)? {
+        while let Some(item) = reader.next_element_seed(self)? {
             items.push(item);
         }
         Ok(Node::Array(items))
@@ -203,60 +215,16 @@ impl<'de> Visitor<'de> for NodeSeed {
 
     fn visit_map<A: MapAccess<'de>>(self, mut reader: A) -> Result<Node<'de>, A::Error> {
         let mut members = Vec::new();
-        while let Some(key) = reader.next_key_seed(Self)? {
+        while let Some(key) = reader.next_key_seed(self)? {
             let key = key.into_text().ok_or_else(|| A::Error::custom("a key is not a string"))?;
-            let value = if RAW_KEYS.contains(&key.as_ref()) {
+            let value = if self.raw_keys.contains(&key.as_ref()) {
                 Node::Raw(reader.next_value()?)
             } else {
-                reader.next_value_seed(Self)?
+                reader.next_value_seed(self)?
             };
             members.push((key, value));
         }
         Ok(Node::Object(members))
-    }
-}
-
-/// Where in the document a value stands; written out only for a complaint.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Path<'p> {
-    /// The document.
-    Root,
-    /// A member of an object.
-    Key(&'p Path<'p>, &'p str),
-    /// An element of an array.
-    Index(&'p Path<'p>, usize),
-}
-
-impl fmt::Display for Path<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Root => Ok(()),
-            Self::Key(Self::Root, key) => out.write_str(key),
-            Self::Key(parent, key) => write!(out, "{parent}.{key}"),
-            Self::Index(parent, index) => write!(out, "{parent}[{index}]"),
-        }
-    }
-}
-
-impl<'p> Path<'p> {
-    /// The path of a member.
-    pub(crate) fn key(&'p self, key: &'p str) -> Path<'p> {
-        Path::Key(self, key)
-    }
-
-    /// The path of an element.
-    pub(crate) fn index(&'p self, index: usize) -> Path<'p> {
-        Path::Index(self, index)
-    }
-
-    /// A complaint about the value here: `messages[0].role is missing`.
-    pub(crate) fn fault(&self, complaint: &str) -> FormatError {
-        let path = self.to_string();
-        if path.is_empty() {
-            return FormatError::whole(format!("the request body {complaint}"));
-        }
-        let message = format!("`{path}` {complaint}");
-        FormatError::field(path, message)
     }
 }
 
@@ -338,6 +306,24 @@ impl<'a, 'p> Fields<'a, 'p> {
         }
     }
 
+    /// A whole number of at least `least`, written without a fraction.
+    pub(crate) fn plain_count(
+        &mut self,
+        key: &str,
+        least: u64,
+    ) -> Result<Option<u64>, FormatError> {
+        let count = match self.take(key) {
+            None => return Ok(None),
+            Some(Node::Integer(number)) => u64::try_from(number).ok(),
+            Some(Node::Unsigned(number)) => Some(number),
+            Some(_) => None,
+        };
+        match count {
+            Some(count) if count >= least => Ok(Some(count)),
+            _ => Err(self.fault(key, &format!("must be a whole number of at least {least}"))),
+        }
+    }
+
     /// A whole number of either sign.
     pub(crate) fn integer(&mut self, key: &str) -> Result<Option<i64>, FormatError> {
         match self.take(key) {
@@ -379,7 +365,7 @@ impl<'a, 'p> Fields<'a, 'p> {
         }
     }
 
-    /// One of [`RAW_KEYS`] as text; it has to be an object.
+    /// A member that is kept raw, as text; it has to be an object.
     pub(crate) fn raw_object(&mut self, key: &str) -> Result<Option<&'a RawValue>, FormatError> {
         match self.take(key) {
             None => Ok(None),
@@ -405,5 +391,41 @@ impl<'a, 'p> Fields<'a, 'p> {
         let Node::Object(members) = self.node else { return Vec::new() };
         let left = members.into_iter().filter(|(key, value)| !key.is_empty() && !value.is_null());
         left.map(|(key, _)| key).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(json: &str) -> Fields<'_, '_> {
+        Fields::new(Node::parse(json.as_bytes(), &["schema"]).unwrap(), Path::Root).unwrap()
+    }
+
+    #[test]
+    fn the_members_that_were_named_stay_as_they_are_written() {
+        let mut read = fields(r#"{"schema":{"b":1.0,"a":[ ]},"other":{"schema":{ }}}"#);
+        let schema = read.raw_object("schema").unwrap().map(RawValue::get);
+        assert_eq!(schema, Some(r#"{"b":1.0,"a":[ ]}"#));
+        let mut other = read.take("other").unwrap();
+        assert!(matches!(other.take("schema"), Some(Node::Raw(raw)) if raw.get() == "{ }"));
+        assert!(fields(r#"{"other":{}}"#).raw_object("other").is_err());
+    }
+
+    #[test]
+    fn only_a_count_may_be_written_with_a_fraction() {
+        for (number, count, plain_count) in [
+            ("5", Some(5), Some(5)),
+            ("5.0", Some(5), None),
+            ("18446744073709551615", Some(u64::MAX), Some(u64::MAX)),
+            ("0", None, None),
+            ("-1", None, None),
+            ("5.5", None, None),
+            ("\"5\"", None, None),
+        ] {
+            let json = format!(r#"{{"n":{number}}}"#);
+            assert_eq!(fields(&json).count("n", 1, u64::MAX).ok().flatten(), count, "{number}");
+            assert_eq!(fields(&json).plain_count("n", 1).ok().flatten(), plain_count, "{number}");
+        }
     }
 }
