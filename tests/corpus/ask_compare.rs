@@ -217,9 +217,8 @@ impl Judge<'_> {
     fn must_keep(&self, name: &str) -> bool {
         let thinks = self.told.special.contains("reasoning");
         let holders: &[ApiFormat] = match name {
-            "max_tokens" => &[OpenAiChat, Anthropic, Gemini, OpenAiResponses],
-            "temperature" | "top_p" if thinks => &[OpenAiChat, Gemini, OpenAiResponses],
-            "temperature" => &[OpenAiChat, Anthropic, Gemini, OpenAiResponses],
+            "temperature" if thinks => &[OpenAiChat, Gemini, OpenAiResponses],
+            "max_tokens" | "temperature" => &[OpenAiChat, Anthropic, Gemini, OpenAiResponses],
             "top_p" => &[OpenAiChat, Gemini, OpenAiResponses],
             "stop" => &[OpenAiChat, Anthropic, Gemini],
             "seed" | "frequency_penalty" | "presence_penalty" | "n" => &[OpenAiChat, Gemini],

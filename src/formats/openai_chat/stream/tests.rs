@@ -467,3 +467,30 @@ fn list_elements_are_counted_for_each_alternative() {
         .collect();
     assert_eq!(indices, [vec![0, 1], vec![0], vec![0], vec![2], vec![1]]);
 }
+
+#[test]
+fn the_member_that_is_filled_says_what_a_call_is() {
+    let chunk = |call: &str| {
+        format!(r#"{{"choices":[{{"index":0,"delta":{{"tool_calls":[{{"index":0,{call}}}]}}}}]}}"#)
+    };
+    for (call, custom) in [
+        (
+            r#""id":"c","function":{"name":"f","arguments":"{}"},"custom":{"name":"","input":""}"#,
+            false,
+        ),
+        (
+            r#""id":"c","function":{"name":"","arguments":""},"custom":{"name":"f","input":"x"}"#,
+            true,
+        ),
+        (r#""id":"c","custom":{"name":"f","input":""}"#, true),
+    ] {
+        let mut seen = None;
+        let mut sink = |event: Event<'_>| {
+            if let Event::ToolCallStart { name, custom, .. } = event {
+                seen = Some((name.into_owned(), custom));
+            }
+        };
+        Decoder::new().event(None, chunk(call).as_bytes(), &mut sink).unwrap();
+        assert_eq!(seen, Some(("f".to_owned(), custom)), "{call}");
+    }
+}

@@ -49,10 +49,9 @@ impl Calls {
         };
         let index = item.get("index").and_then(Node::as_count);
         let id = filled(item.take("id"));
-        let (mut tool, custom) = match item.take("custom") {
-            Some(custom) => (custom, true),
-            None => (item.take("function").unwrap_or_default(), false),
-        };
+        let custom = is_custom(&item);
+        let member = if custom { "custom" } else { "function" };
+        let mut tool = item.take(member).unwrap_or_default();
         let name = tool.take("name").and_then(Node::into_text).filter(|name| !name.is_empty());
         let text = if custom {
             tool.take("input").and_then(Node::into_text)
@@ -170,4 +169,12 @@ impl Call {
             sink(Event::ToolCallArguments { choice: self.choice, call: self.number, json });
         }
     }
+}
+
+/// Whether the piece belongs to a free-form call. Some providers write both members in every call
+/// and leave the one that is not meant empty.
+fn is_custom(item: &Node<'_>) -> bool {
+    let Some(custom) = item.get("custom") else { return false };
+    let says = |name| custom.get(name).and_then(Node::as_str).is_some_and(|text| !text.is_empty());
+    says("name") || says("input") || item.get("function").is_none()
 }
