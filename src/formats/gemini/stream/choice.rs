@@ -155,23 +155,18 @@ impl Choice {
         self.close_call(sink)?;
         let thought = part.thought.unwrap_or(false);
         if let Some(code) = part.fenced() {
+            // Its signature is of no use: the code travels as text.
             self.text(code.into(), sink);
-            self.lone(signature, sink);
         } else if let Some(text) = part.text {
             let kind = if thought { Kind::Reasoning } else { Kind::Text };
             self.said(kind, text, signature, sink)?;
         } else if let Some(blob) = part.inline_data.filter(|_| !thought) {
             self.blob(*blob, sink);
-            self.lone(signature, sink);
+            if let Some(data) = signature {
+                self.encrypted(data, None, sink);
+            }
         }
         Ok(())
-    }
-
-    /// A signature beside something else than words follows it.
-    fn lone(&mut self, signature: Option<Cow<'_, str>>, sink: &mut Sink<'_>) {
-        if let Some(data) = signature {
-            self.encrypted(data, None, sink);
-        }
     }
 
     /// Begins a block unless the present one is of this kind; tells its position.
