@@ -133,11 +133,14 @@ impl Rig {
 
     async fn wait_until_up(&mut self) {
         let started = Instant::now();
-        while TcpStream::connect(self.gateway).await.is_err() {
-            let ended = self.child.try_wait().unwrap();
-            assert!(ended.is_none(), "the gateway ended: {ended:?}\n{}", self.log());
-            assert!(started.elapsed() < Duration::from_secs(20), "not up\n{}", self.log());
-            tokio::time::sleep(Duration::from_millis(10)).await;
+        // Each listener has a thread of its own, and the admin's may be the later one.
+        for address in [self.gateway, self.admin] {
+            while TcpStream::connect(address).await.is_err() {
+                let ended = self.child.try_wait().unwrap();
+                assert!(ended.is_none(), "the gateway ended: {ended:?}\n{}", self.log());
+                assert!(started.elapsed() < Duration::from_secs(20), "not up\n{}", self.log());
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
         }
     }
 
