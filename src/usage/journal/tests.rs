@@ -316,16 +316,3 @@ fn a_record_that_is_too_long_is_refused_and_harms_nothing() {
     journal.append(&Generation::example("gen-0")).unwrap();
     assert_eq!(read_all(dir.path(), &journal.active().0).0, ids(0..1));
 }
-
-#[test]
-#[ignore = "a measurement: run it alone with --ignored --nocapture"]
-fn append_cost() {
-    let dir = tempfile::tempdir().unwrap();
-    let journal = open(dir.path());
-    let generation = Generation::example("gen-0");
-    let start = std::time::Instant::now();
-    for _ in 0..20_000 {
-        journal.append(&generation).unwrap();
-    }
-    println!("append: {} ns each", start.elapsed().as_nanos() / 20_000);
-}
