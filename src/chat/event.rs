@@ -142,6 +142,32 @@ pub enum Event<'a> {
     End,
 }
 
+impl Event<'_> {
+    /// The alternative the event belongs to; `None` for what is said of the whole answer.
+    pub fn choice(&self) -> Option<u32> {
+        match self {
+            Self::Text { choice, .. }
+            | Self::Refusal { choice, .. }
+            | Self::Reasoning { choice, .. }
+            | Self::ReasoningSignature { choice, .. }
+            | Self::ToolCallStart { choice, .. }
+            | Self::ToolCallArguments { choice, .. }
+            | Self::ToolCallEnd { choice, .. }
+            | Self::Image { choice, .. }
+            | Self::Audio { choice, .. }
+            | Self::Logprobs { choice, .. }
+            | Self::Citations { choice, .. }
+            | Self::Finish { choice, .. } => Some(*choice),
+            Self::Start { .. }
+            | Self::ServiceTier(_)
+            | Self::Usage(_)
+            | Self::Ping
+            | Self::Error(_)
+            | Self::End => None,
+        }
+    }
+}
+
 /// A piece of streamed sound.
 #[derive(Debug, Clone, Default)]
 pub struct AudioPiece<'a> {

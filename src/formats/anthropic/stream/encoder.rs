@@ -379,28 +379,9 @@ impl Encoder {
     }
 }
 
-/// The alternative an event belongs to; this format has one only.
-fn choice_of(event: &Event<'_>) -> u32 {
-    match event {
-        Event::Text { choice, .. }
-        | Event::Refusal { choice, .. }
-        | Event::Reasoning { choice, .. }
-        | Event::ReasoningSignature { choice, .. }
-        | Event::ToolCallStart { choice, .. }
-        | Event::ToolCallArguments { choice, .. }
-        | Event::ToolCallEnd { choice, .. }
-        | Event::Image { choice, .. }
-        | Event::Audio { choice, .. }
-        | Event::Logprobs { choice, .. }
-        | Event::Citations { choice, .. }
-        | Event::Finish { choice, .. } => *choice,
-        _ => 0,
-    }
-}
-
 impl StreamEncoder for Encoder {
     fn event(&mut self, event: &Event<'_>, out: &mut BytesMut) {
-        if self.ended || choice_of(event) != 0 {
+        if self.ended || event.choice().is_some_and(|choice| choice != 0) {
             return;
         }
         match event {

@@ -249,24 +249,6 @@ impl Encoder {
     }
 }
 
-/// The alternative an event belongs to, if it has content.
-fn choice_of(event: &Event<'_>) -> Option<u32> {
-    match event {
-        Event::Text { choice, .. }
-        | Event::Refusal { choice, .. }
-        | Event::Reasoning { choice, .. }
-        | Event::ReasoningSignature { choice, .. }
-        | Event::ToolCallStart { choice, .. }
-        | Event::ToolCallArguments { choice, .. }
-        | Event::ToolCallEnd { choice, .. }
-        | Event::Image { choice, .. }
-        | Event::Audio { choice, .. }
-        | Event::Logprobs { choice, .. }
-        | Event::Citations { choice, .. } => Some(*choice),
-        _ => None,
-    }
-}
-
 impl StreamEncoder for Encoder {
     fn event(&mut self, event: &Event<'_>, out: &mut BytesMut) {
         if self.ended {
@@ -277,7 +259,7 @@ impl StreamEncoder for Encoder {
             Event::Usage(later) => self.usage.merge(later),
             Event::ServiceTier(tier) => self.tier = Some(tier.to_string()),
             Event::Finish { choice: 0, reason, .. } => self.finish = Some(*reason),
-            event if choice_of(event) == Some(0) => {
+            event if event.choice() == Some(0) => {
                 self.begin(out);
                 self.spoken(event, out);
             }

@@ -62,7 +62,7 @@ struct Listener {
 
 impl Listener {
     fn hear(&mut self, event: &Event<'_>) {
-        if choice_of(event) != 0 {
+        if event.choice().is_some_and(|choice| choice != 0) {
             return;
         }
         match event {
