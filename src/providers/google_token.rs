@@ -9,7 +9,7 @@ use super::{bearer, google_account::ServiceAccount};
 use crate::clock::Clock;
 use crate::error::{GatewayError, Kind};
 use crate::upstream::Upstream;
-use crate::upstream::side_call::{self, SideCallError};
+use crate::upstream::side_call::{self, Bounds, SideCallError};
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use http::HeaderValue;
@@ -21,8 +21,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
-/// How long a token is asked for at most.
-const FETCH_LIMIT: Duration = Duration::from_secs(10);
+/// How long a token is asked for, and how large the answer may be.
+const FETCH_BOUNDS: Bounds = Bounds { max_bytes: 64 * 1024, time: Duration::from_secs(10) };
 /// A token is renewed this long before it expires, or a quarter of its life if that is shorter.
 const RENEW_AHEAD: Duration = Duration::from_mins(5);
 /// Life of a token whose answer does not tell it.
@@ -165,7 +165,7 @@ impl TokenSource {
         let fetched = match self.request() {
             Ok(request) => {
                 let called =
-                    side_call::call(connector, &self.service.upstream, request, FETCH_LIMIT);
+                    side_call::call(connector, &self.service.upstream, request, FETCH_BOUNDS);
                 called.await.map_err(|error| unreachable(&error)).and_then(read)
             }
             Err(error) => Err(error),
@@ -213,8 +213,9 @@ struct Answer {
     error_description: Option<String>,
 }
 
-fn read((status, body): (u16, Bytes)) -> Result<Token, GatewayError> {
-    let Ok(answer) = serde_json::from_slice::<Answer>(&body) else {
+fn read(reply: side_call::Answer) -> Result<Token, GatewayError> {
+    let status = reply.status;
+    let Ok(answer) = serde_json::from_slice::<Answer>(&reply.body) else {
         return Err(refused(status, "no JSON"));
     };
     let Some(value) = answer.access_token.as_deref().and_then(bearer).filter(|_| status == 200)

@@ -48,7 +48,7 @@ pub async fn encode(
     let encoded = match &admitted.job {
         Job::Embeddings => embeddings(admitted, candidate)?,
         Job::CountTokens(client) if *client == upstream => same_format(admitted, candidate),
-        Job::Chat { client, .. } if *client == upstream && !carries_foreign(admitted) => {
+        Job::Chat { client, .. } if *client == upstream && !carries_foreign(*client, admitted) => {
             same_format(admitted, candidate)
         }
         Job::CountTokens(_) => {
@@ -73,9 +73,9 @@ fn embeddings(admitted: &Admitted, candidate: &Candidate) -> Result<Encoded, Gat
 }
 
 /// Whether the conversation holds what another maker signed, which no provider would accept: it
-/// has to be read to be taken out.
-fn carries_foreign(admitted: &Admitted) -> bool {
-    formats::carried::is_carried_in(&admitted.body)
+/// has to be read to be taken out. OpenAI's chat format names the maker beside every signature.
+pub fn carries_foreign(client: ApiFormat, admitted: &Admitted) -> bool {
+    client != ApiFormat::OpenAiChat && formats::carried::is_carried_in(&admitted.body)
 }
 
 fn same_format(admitted: &Admitted, candidate: &Candidate) -> Encoded {

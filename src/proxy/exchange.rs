@@ -118,14 +118,15 @@ impl<'e> Exchange<'e> {
         }
     }
 
-    /// The answer to a token count for a model that no provider of the caller's API serves.
+    /// The answer to a token count that no provider of the caller's API can give.
     fn count_here(&self) -> Result<Option<Bytes>, GatewayError> {
         let Job::CountTokens(client) = self.admitted.job else { return Ok(None) };
         let native = |candidate: &Candidate| {
             let (vendor, model) = (&candidate.provider.vendor, &candidate.upstream_model);
             candidate.format() == client && vendor.path(UpstreamCall::CountTokens, model).is_some()
         };
-        if self.admitted.plan.candidates.iter().all(native) {
+        let may_be_asked = !encode::carries_foreign(client, self.admitted);
+        if may_be_asked && self.admitted.plan.candidates.iter().all(native) {
             return Ok(None);
         }
         Ok(Some(formats::estimate::count_answer(client, &self.admitted.body)?))

@@ -9,16 +9,16 @@ use crate::chat::{Part, Request};
 use crate::config::MediaConfig;
 use crate::error::{GatewayError, Kind};
 use crate::formats::{self, ApiFormat, MediaKind, Target};
+use crate::upstream::side_call::{self, Bounds, SideCallError};
 use crate::upstream::{Http2, Upstream, UpstreamOptions, address_policy};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::BytesMut;
+use bytes::Bytes;
 use futures::future::try_join_all;
 use http::Uri;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HOST, LOCATION, USER_AGENT};
 use pingora::connectors::http::Connector;
 use pingora::http::RequestHeader;
-use pingora::protocols::http::client::HttpSession;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -27,6 +27,8 @@ use std::time::Duration;
 const MAX_FETCHES: usize = 16;
 /// Redirections that are followed for one address.
 const MAX_REDIRECTIONS: usize = 3;
+/// What is said of a file that did not come.
+const LATE: &str = "a file could not be fetched in time";
 /// Time to connect to a host.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -92,7 +94,7 @@ impl Fetched {
         let limit = Duration::from_secs(policy.timeout_s);
         let files = tokio::time::timeout(limit, try_join_all(fetches))
             .await
-            .unwrap_or_else(|_| Err(refused("a file could not be fetched in time")))?;
+            .unwrap_or_else(|_| Err(refused(LATE)))?;
         self.0.extend(files);
         Ok(())
     }
@@ -248,26 +250,14 @@ async fn get(
     connector: &Connector,
     policy: &MediaConfig,
 ) -> Result<Got, GatewayError> {
-    let peer = place.upstream(policy).peer().await.map_err(|_| unreachable_host())?;
-    let (mut session, _) =
-        connector.get_http_session(&peer).await.map_err(|_| unreachable_host())?;
-    let got = read(&mut session, place.header()?, policy.max_bytes).await;
-    session.shutdown().await;
-    got
-}
-
-async fn read(
-    session: &mut HttpSession,
-    header: RequestHeader,
-    max_bytes: usize,
-) -> Result<Got, GatewayError> {
-    let bad = |_| unreachable_host();
-    session.write_request_header(Box::new(header)).await.map_err(bad)?;
-    session.finish_request_body().await.map_err(bad)?;
-    session.read_response_header().await.map_err(bad)?;
-    let answered = session.response_header().ok_or_else(unreachable_host)?;
-    let text = |name| answered.headers.get(name).and_then(|value| value.to_str().ok());
-    match answered.status.as_u16() {
+    let time = Duration::from_secs(policy.timeout_s);
+    let bounds = Bounds { max_bytes: policy.max_bytes, time };
+    let request = (place.header()?, Bytes::new());
+    let answer = side_call::call(connector, &place.upstream(policy), request, bounds)
+        .await
+        .map_err(|error| unfetched(&error))?;
+    let text = |name| answer.headers.get(name).and_then(|value| value.to_str().ok());
+    match answer.status {
         200 => {}
         301 | 302 | 303 | 307 | 308 => {
             let location = text(LOCATION).ok_or_else(unreachable_host)?;
@@ -280,14 +270,15 @@ async fn read(
     if !is_usable(&mime) {
         return Err(refused("a file named in the request is of no usable type"));
     }
-    let mut bytes = BytesMut::new();
-    while let Some(piece) = session.read_response_body().await.map_err(bad)? {
-        if bytes.len().saturating_add(piece.len()) > max_bytes {
-            return Err(refused(format!("a file is larger than {max_bytes} bytes")));
-        }
-        bytes.extend_from_slice(&piece);
+    Ok(Got::File(File { mime, base64: STANDARD.encode(&answer.body) }))
+}
+
+fn unfetched(error: &SideCallError) -> GatewayError {
+    match error {
+        SideCallError::TooLarge(bytes) => refused(format!("a file is larger than {bytes} bytes")),
+        SideCallError::Late(_) => refused(LATE),
+        _ => unreachable_host(),
     }
-    Ok(Got::File(File { mime, base64: STANDARD.encode(&bytes) }))
 }
 
 /// Types that a model can read; what stands in a page about the file is none.

@@ -1,7 +1,8 @@
 //! The spine: the life of a request.
 //!
-//! Reading order: [`entry`], [`operation`], `serve`, [`admit`], [`exchange`], [`dispatch`],
-//! [`failover`], [`respond`], [`settle`]; beside them [`raw`], [`local`] and [`reject`].
+//! Reading order: [`entry`], [`operation`], `serve`, [`admit`], [`exchange`], [`encode`] (with
+//! [`media`]), [`dispatch`] (with [`authorize`]), [`failover`], [`respond`], [`settle`]; beside them
+//! [`raw`], [`local`] and [`reject`].
 //!
 //! | hook of Pingora | what it does here |
 //! |---|---|

@@ -39,6 +39,7 @@ mod streams;
 mod tidy;
 mod tls_down;
 mod tls_up;
+mod translation;
 mod transparency;
 mod upgrade;
 mod usage;
