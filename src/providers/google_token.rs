@@ -166,7 +166,7 @@ impl TokenSource {
             Ok(request) => {
                 let called =
                     side_call::call(connector, &self.service.upstream, request, FETCH_BOUNDS);
-                called.await.map_err(|error| unreachable(&error)).and_then(read)
+                called.await.map_err(|error| unreachable(&error)).and_then(|reply| read(&reply))
             }
             Err(error) => Err(error),
         };
@@ -213,7 +213,7 @@ struct Answer {
     error_description: Option<String>,
 }
 
-fn read(reply: side_call::Answer) -> Result<Token, GatewayError> {
+fn read(reply: &side_call::Answer) -> Result<Token, GatewayError> {
     let status = reply.status;
     let Ok(answer) = serde_json::from_slice::<Answer>(&reply.body) else {
         return Err(refused(status, "no JSON"));
