@@ -41,6 +41,12 @@ pub struct KeyConfig {
     /// How spending is held while a request runs: `estimate` may overshoot a little, `strict`
     /// never does. `strict` is not enforced by this version.
     pub budget_mode: BudgetMode,
+    /// Whether what providers of `byok = true` cost counts towards `limit_usd`. Not enforced by
+    /// this version.
+    pub include_byok_in_limit: bool,
+    /// Whether only providers with `data_policy.zdr = true` may serve the key. Not enforced by this
+    /// version.
+    pub enforce_zdr: bool,
     /// When the key stops working, as `2027-01-31T00:00:00Z`; omitted: never.
     #[schemars(with = "Option<String>")]
     pub expires_at: Option<jiff::Timestamp>,
@@ -58,6 +64,8 @@ impl Default for KeyConfig {
             allowed_providers: None,
             allowed_models: None,
             budget_mode: BudgetMode::Estimate,
+            include_byok_in_limit: false,
+            enforce_zdr: false,
             expires_at: None,
         }
     }

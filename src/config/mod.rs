@@ -55,7 +55,7 @@ pub use self::resolved::{ResolvedAccount, ResolvedKey, ResolvedSecrets, resolve_
 pub use self::routing::{BreakerConfig, RoutingConfig};
 pub use self::secret_ref::{ProviderKey, SecretError, SecretRef, process_env, resolve};
 pub use self::server::{AdminConfig, FileRef, ServerConfig, StreamUsage, TlsConfig};
-pub use self::store::{StoreConfig, StoreUrl};
+pub use self::store::{StoreConfig, StoreUrl, Unrecorded};
 pub(crate) use self::syntax::parse_yaml;
 pub use self::telemetry::{LogConfig, LogFormat, LogLevel};
 pub(crate) use self::tree::{Node, Position, Value};

@@ -5,6 +5,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::limits::RateLimit;
 use crate::money::{PicoUsd, Price};
 
 /// What a request gets that does not say it.
@@ -27,6 +28,8 @@ pub struct ModelConfig {
     pub context_length: Option<u64>,
     /// Most tokens of one answer.
     pub max_completion_tokens: Option<u64>,
+    /// What all keys together may ask of it; omitted: not limited. Not enforced by this version.
+    pub rate_limit: RateLimit,
 }
 
 /// A model as one provider serves it.

@@ -63,6 +63,10 @@ pub struct ProviderConfig {
     /// What the provider does with prompts; matched against the caller's data policy. Not
     /// enforced by this version.
     pub data_policy: DataPolicy,
+    /// Whether its credentials belong to the callers' own contract with the provider: the cost is
+    /// recorded, but neither the account nor, by default, a key's limit is charged. Not enforced
+    /// by this version.
+    pub byok: bool,
     /// Whether a missing credential is an error instead of a warning.
     pub required: bool,
     /// HTTP version: `auto` (negotiated over TLS, HTTP/1.1 without), `never`, or `always` (without
@@ -96,6 +100,7 @@ impl Default for ProviderConfig {
             timeouts: Timeouts::default(),
             honours_cancel: true,
             data_policy: DataPolicy::default(),
+            byok: false,
             required: false,
             http2: Http2::default(),
             ca_file: None,

@@ -19,6 +19,24 @@ pub struct StoreConfig {
     /// Folder of the usage journal, which survives a crash; relative to the working directory.
     #[schemars(with = "String")]
     pub journal_dir: PathBuf,
+    /// Whether requests are served while their usage cannot be recorded, because the disk is full
+    /// or broken: `stop` refuses them, `serve` refuses only keys with a spending limit and counts
+    /// what was lost. Not enforced by this version.
+    pub unrecorded: Unrecorded,
+    /// Days the record of a request is kept; 0: for ever. Sums by day are kept in any case. Not enforced by this
+    /// version.
+    pub retention_days: u32,
+}
+
+/// What happens to requests whose usage cannot be recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Unrecorded {
+    /// They are refused.
+    #[default]
+    Stop,
+    /// They are served, unless their key has a spending limit.
+    Serve,
 }
 
 impl Default for StoreConfig {
@@ -26,6 +44,8 @@ impl Default for StoreConfig {
         Self {
             url: StoreUrl("sqlite://data/arouter.db".to_owned()),
             journal_dir: PathBuf::from("data/journal"),
+            unrecorded: Unrecorded::Stop,
+            retention_days: 90,
         }
     }
 }

@@ -71,6 +71,8 @@ impl UsageGuard {
             prompt_cost_pico_usd: PicoUsd::ZERO,
             completion_cost_pico_usd: PicoUsd::ZERO,
             price_version: String::new(),
+            is_byok: false,
+            service_tier: None,
             latency_ms: 0,
             first_token_ms: None,
             attempts: 0,

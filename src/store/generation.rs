@@ -20,11 +20,14 @@ pub enum Outcome {
     Cancelled,
     /// No answer: the reply was an error.
     Failed,
+    /// The process ended while the request ran; what it used is an estimate.
+    Abandoned,
 }
 
 impl Outcome {
     /// Every outcome.
-    pub const ALL: [Self; 4] = [Self::Complete, Self::Partial, Self::Cancelled, Self::Failed];
+    pub const ALL: [Self; 5] =
+        [Self::Complete, Self::Partial, Self::Cancelled, Self::Failed, Self::Abandoned];
 
     /// The name it is kept under.
     pub fn name(self) -> &'static str {
@@ -33,6 +36,7 @@ impl Outcome {
             Self::Partial => "partial",
             Self::Cancelled => "cancelled",
             Self::Failed => "failed",
+            Self::Abandoned => "abandoned",
         }
     }
 
@@ -87,6 +91,12 @@ pub struct Generation {
     pub completion_cost_pico_usd: PicoUsd,
     /// Identifies the price that was used; empty if no price is known.
     pub price_version: String,
+    /// Whether the provider was called on a contract of the caller's own.
+    #[serde(default)]
+    pub is_byok: bool,
+    /// The tier the provider served it in, in the provider's word.
+    #[serde(default)]
+    pub service_tier: Option<String>,
     /// From arrival to the end of the answer.
     pub latency_ms: u64,
     /// From arrival to the first content event or the whole answer.
@@ -99,6 +109,16 @@ pub struct Generation {
     pub referer: Option<String>,
     /// `X-Title` of the client.
     pub app_title: Option<String>,
+}
+
+/// One entry of the journal, as the store applies it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Entry {
+    /// A request is about to be sent to a provider. The record is what will be kept of it if
+    /// nothing more is ever heard: its outcome is [`Outcome::Abandoned`].
+    Open(Generation),
+    /// A request has ended; replaces what was opened under the same id.
+    Settle(Generation),
 }
 
 #[cfg(test)]
@@ -132,6 +152,8 @@ impl Generation {
             prompt_cost_pico_usd: PicoUsd::from_pico(42_000_000),
             completion_cost_pico_usd: PicoUsd::from_pico(90_000_000),
             price_version: "1".to_owned(),
+            is_byok: false,
+            service_tier: None,
             latency_ms: 1240,
             first_token_ms: Some(310),
             attempts: 1,

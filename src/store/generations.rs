@@ -331,6 +331,8 @@ fn read(row: &AnyRow) -> Result<Generation, StoreError> {
         prompt_cost_pico_usd: from_pico(row.try_get("prompt_cost_pico_usd")?),
         completion_cost_pico_usd: from_pico(row.try_get("completion_cost_pico_usd")?),
         price_version: row.try_get("price_version")?,
+        is_byok: false,
+        service_tier: None,
         latency_ms: from_bigint(row.try_get("latency_ms")?),
         first_token_ms: row.try_get::<Option<i64>, _>("first_token_ms")?.map(from_bigint),
         attempts: u32::try_from(row.try_get::<i64, _>("attempts")?).unwrap_or(0),

@@ -11,7 +11,7 @@ mod keys;
 #[cfg(test)]
 mod tests;
 
-pub use generation::{Generation, Outcome};
+pub use generation::{Entry, Generation, Outcome};
 pub use generations::{KeyTotals, PageMark, UsageFilter};
 pub use keys::KeyRecord;
 
