@@ -103,6 +103,7 @@ pub fn model(config: &Config, id: &str, entry: &ModelConfig) -> Model {
             .map_or_else(of_prefix, |endpoints| endpoints.iter().map(configured).collect()),
         context_length: entry.context_length,
         max_completion_tokens: entry.max_completion_tokens,
+        rate_limit: entry.rate_limit,
     }
 }
 
