@@ -90,6 +90,9 @@ impl<'e> Exchange<'e> {
                 return Err(GatewayError::internal("the plan has no candidate").into());
             };
             guard.note_attempt(candidate);
+            if !matches!(admitted.job, Job::CountTokens(_)) {
+                guard.open_record()?;
+            }
             cursor.attempts += 1;
             let picked = candidate.provider.keys.next(&candidate.upstream_model, &cursor.keys);
             let key = picked.map(|(index, key)| {

@@ -70,6 +70,10 @@ impl RawCall {
         }
         let candidate = opaque_candidate(provider);
         guard.note_attempt(&candidate);
+        if let Err(error) = guard.open_record() {
+            guard.fail(&error);
+            return Err(error);
+        }
         let model = named_model(path).unwrap_or_default();
         let picked = provider.keys.next("", &[]).map(|(index, _)| index);
         Ok(Self {

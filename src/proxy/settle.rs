@@ -27,6 +27,7 @@ pub struct UsageGuard {
     prompt_bytes: u64,
     observed: Observed,
     started: Instant,
+    opened: bool,
     settled: bool,
 }
 
@@ -87,6 +88,7 @@ impl UsageGuard {
             prompt_bytes: 0,
             observed: Observed::default(),
             started: opening.started,
+            opened: false,
             settled: false,
         }
     }
@@ -129,6 +131,30 @@ impl UsageGuard {
         }
     }
 
+    /// Writes to the journal that the request is about to be sent, with what will be kept of it
+    /// if the process dies: the prompt, estimated, at the price of the noted endpoint. Only the
+    /// first call does so. After an error the request must not be sent.
+    pub fn open_record(&mut self) -> Result<(), GatewayError> {
+        if std::mem::replace(&mut self.opened, true) {
+            return Ok(());
+        }
+        self.services.journal.open_request(&self.abandoned()).map_err(|error| {
+            let text = "usage cannot be recorded at the moment";
+            GatewayError::client(Kind::ProviderOverloaded, text).with_detail(error.to_string())
+        })
+    }
+
+    /// The record of the request if nothing more is heard of it.
+    fn abandoned(&self) -> Generation {
+        let mut record = self.record.clone();
+        record.outcome = Outcome::Abandoned;
+        record.usage.prompt = Some(self.prompt_bytes.div_ceil(BYTES_PER_TOKEN));
+        record.usage_estimated = true;
+        name_endpoint(&mut record, self.candidate.as_ref());
+        price_record(&mut record, self.candidate.as_ref());
+        record
+    }
+
     /// Writes the record to the journal. The first call counts, later ones do nothing.
     pub fn settle(&mut self, outcome: Outcome, status: u16, error: Option<Kind>) {
         if std::mem::replace(&mut self.settled, true) {
@@ -155,10 +181,7 @@ impl UsageGuard {
         record.upstream_id.clone_from(&self.observed.upstream_id);
         record.finish_reason = self.observed.finish.map(|reason| reason.as_str().to_owned());
         record.native_finish_reason.clone_from(&self.observed.native_finish);
-        if let Some(candidate) = &self.candidate {
-            record.model = candidate.canonical.to_string();
-            record.provider = candidate.provider.slug.to_string();
-        }
+        name_endpoint(record, self.candidate.as_ref());
     }
 
     /// An answer nobody saw a token of costs nothing, whatever the provider counted; an answer
@@ -180,14 +203,7 @@ impl UsageGuard {
             self.record.usage_estimated |= seen > reported;
             self.record.usage.completion = Some(reported.max(seen));
         }
-        let pricing = self.candidate.as_ref().and_then(|candidate| candidate.pricing.as_ref());
-        if let Some(pricing) = pricing {
-            let cost = price::cost(&self.record.usage, pricing);
-            self.record.cost_pico_usd = cost.total;
-            self.record.prompt_cost_pico_usd = cost.prompt;
-            self.record.completion_cost_pico_usd = cost.completion;
-            self.record.price_version.clone_from(&pricing.version);
-        }
+        price_record(&mut self.record, self.candidate.as_ref());
     }
 
     fn count(&self) {
@@ -225,6 +241,7 @@ impl UsageGuard {
             prompt_bytes: self.prompt_bytes,
             observed: self.observed.clone(),
             started: self.started,
+            opened: self.opened,
             settled: self.settled,
         };
         self.settled = true;
@@ -246,6 +263,23 @@ impl Drop for UsageGuard {
     fn drop(&mut self) {
         let outcome = if self.observed.saw_content { Outcome::Partial } else { Outcome::Failed };
         self.settle(outcome, Kind::Server.status(), Some(Kind::Server));
+    }
+}
+
+fn name_endpoint(record: &mut Generation, candidate: Option<&Candidate>) {
+    if let Some(candidate) = candidate {
+        record.model = candidate.canonical.to_string();
+        record.provider = candidate.provider.slug.to_string();
+    }
+}
+
+fn price_record(record: &mut Generation, candidate: Option<&Candidate>) {
+    if let Some(pricing) = candidate.and_then(|candidate| candidate.pricing.as_ref()) {
+        let cost = price::cost(&record.usage, pricing);
+        record.cost_pico_usd = cost.total;
+        record.prompt_cost_pico_usd = cost.prompt;
+        record.completion_cost_pico_usd = cost.completion;
+        record.price_version.clone_from(&pricing.version);
     }
 }
 

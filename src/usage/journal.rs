@@ -15,6 +15,7 @@ pub(super) use segment::{list, quarantine};
 
 use crate::store::Generation;
 use segment::{Medium, Segment, Wrap};
+use serde::Serialize;
 use std::cell::RefCell;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -46,6 +47,12 @@ pub enum JournalError {
     /// The file system refused.
     #[error("journal: {0}")]
     Io(#[from] io::Error),
+}
+
+/// Payload of a record that opens a request; one that settles it is the bare [`Generation`].
+#[derive(Serialize)]
+struct Opened<'g> {
+    open: &'g Generation,
 }
 
 /// Writes records to segments in a directory; any number of threads may append.
@@ -91,22 +98,28 @@ impl Journal {
         Ok(Self { dir, start_ms, segment_bytes, wrap, healthy, writer: Mutex::new(writer) })
     }
 
-    /// Records one request. When this returns `Ok`, the record survives the death of the process;
-    /// when it returns an error, nothing of it is in the journal. Blocks for one `write`.
-    pub fn append(&self, generation: &Generation) -> Result<(), JournalError> {
-        BUFFER
-            .try_with(|buffer| self.append_with(generation, &mut buffer.borrow_mut()))
-            .unwrap_or_else(|_| self.append_with(generation, &mut Vec::new()))
+    /// Records that a request is about to be sent to a provider; `generation` is what will be kept
+    /// of it if nothing more is heard. When this returns `Ok`, that survives the death of the
+    /// process; when it returns an error, nothing of it is in the journal and the request must
+    /// not be sent. Blocks for one `write`.
+    pub fn open_request(&self, generation: &Generation) -> Result<(), JournalError> {
+        self.append_payload(&Opened { open: generation })
     }
 
-    fn append_with(
-        &self,
-        generation: &Generation,
-        buffer: &mut Vec<u8>,
-    ) -> Result<(), JournalError> {
-        record::begin(buffer);
-        serde_json::to_writer(&mut *buffer, generation)?;
-        self.append_record(buffer)
+    /// Records how a request ended, under the same promise.
+    pub fn append(&self, generation: &Generation) -> Result<(), JournalError> {
+        self.append_payload(generation)
+    }
+
+    fn append_payload(&self, payload: &impl Serialize) -> Result<(), JournalError> {
+        let append = |buffer: &mut Vec<u8>| {
+            record::begin(buffer);
+            serde_json::to_writer(&mut *buffer, payload)?;
+            self.append_record(buffer)
+        };
+        BUFFER
+            .try_with(|buffer| append(&mut buffer.borrow_mut()))
+            .unwrap_or_else(|_| append(&mut Vec::new()))
     }
 
     /// Appends a record whose header is still to be filled in.

@@ -1,6 +1,7 @@
 //! The journal against crashes, damage, full disks and many threads.
 
 use super::*;
+use crate::store::Entry;
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
@@ -35,7 +36,10 @@ fn read_all(dir: &Path, name: &str) -> (Vec<String>, End) {
     let (mut ids, mut position) = (Vec::new(), Position::default());
     loop {
         let batch = read(dir, name, position, 7, None).unwrap();
-        ids.extend(batch.generations.into_iter().map(|generation| generation.id));
+        ids.extend(batch.entries.into_iter().map(|entry| match entry {
+            Entry::Settle(settled) => settled.id,
+            Entry::Open(opened) => format!("open {}", opened.id),
+        }));
         position = batch.position;
         if batch.end != End::More {
             return (ids, batch.end);
