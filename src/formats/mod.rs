@@ -133,6 +133,8 @@ pub struct Observed {
     pub saw_content: bool,
     /// Bytes of text, reasoning and tool arguments relayed, to estimate tokens if none are reported.
     pub content_bytes: u64,
+    /// How many of them came before the provider last counted the tokens of its answer.
+    pub counted_bytes: u64,
     /// Whether the provider's own end of the answer was seen.
     pub ended: bool,
 }

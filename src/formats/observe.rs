@@ -27,7 +27,13 @@ pub(super) fn event(observed: &mut Observed, event: &Event<'_>) {
                 observed.native_finish = native.as_ref().map(ToString::to_string);
             }
         }
-        Event::Usage(usage) => observed.usage.merge(usage),
+        Event::Usage(usage) => {
+            observed.usage.merge(usage);
+            // Some say zero until the end.
+            if usage.completion.is_some_and(|tokens| tokens > 0) {
+                observed.counted_bytes = observed.content_bytes;
+            }
+        }
         Event::End => observed.ended = true,
         Event::ToolCallEnd { .. }
         | Event::Logprobs { .. }
