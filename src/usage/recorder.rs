@@ -6,7 +6,7 @@
 //! committed. While the store is gone the journal grows and the recorder tries again.
 
 use super::journal::{self, End, Journal, Position};
-use crate::store::{Store, StoreError};
+use crate::store::{Entry, Store, StoreError};
 use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Write};
@@ -195,7 +195,8 @@ impl Recorder {
             }
             if batch.position != position {
                 let applied_bytes = batch.position.offset_bytes;
-                let added = self.store.apply(&batch.generations, name, applied_bytes).await?;
+                let entries: Vec<_> = batch.generations.into_iter().map(Entry::Settle).collect();
+                let added = self.store.apply(&entries, "", name, applied_bytes).await?;
                 self.applied_total.fetch_add(added, Ordering::Relaxed);
                 progress.insert(name.to_owned(), batch.position);
             }
