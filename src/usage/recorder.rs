@@ -6,7 +6,7 @@
 //! committed. While the store is gone the journal grows and the recorder tries again.
 
 use super::journal::{self, End, Journal, Position};
-use crate::store::{Entry, Generation, Store, StoreError};
+use crate::store::{Entry, Store, StoreError};
 use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Write};
@@ -195,8 +195,8 @@ impl Recorder {
             }
             if batch.position != position {
                 let applied_bytes = batch.position.offset_bytes;
-                let settled: Vec<_> = batch.entries.into_iter().filter_map(settled).collect();
-                let added = self.store.apply(&settled, name, applied_bytes).await?;
+                let settled: Vec<Entry> = batch.entries.into_iter().filter(is_settle).collect();
+                let added = self.store.apply(&settled, "", name, applied_bytes).await?;
                 self.applied_total.fetch_add(added, Ordering::Relaxed);
                 progress.insert(name.to_owned(), batch.position);
             }
@@ -257,11 +257,8 @@ impl Recorder {
     }
 }
 
-fn settled(entry: Entry) -> Option<Generation> {
-    match entry {
-        Entry::Settle(generation) => Some(generation),
-        Entry::Open(_) => None,
-    }
+fn is_settle(entry: &Entry) -> bool {
+    matches!(entry, Entry::Settle(_))
 }
 
 /// Waits; true if the shutdown came first.
