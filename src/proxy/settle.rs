@@ -153,6 +153,7 @@ impl UsageGuard {
         record.error = error.map(|kind| kind.name().to_owned());
         record.latency_ms = elapsed_ms(self.started);
         record.upstream_id.clone_from(&self.observed.upstream_id);
+        record.service_tier.clone_from(&self.observed.service_tier);
         record.finish_reason = self.observed.finish.map(|reason| reason.as_str().to_owned());
         record.native_finish_reason.clone_from(&self.observed.native_finish);
         if let Some(candidate) = &self.candidate {
@@ -182,7 +183,8 @@ impl UsageGuard {
         }
         let pricing = self.candidate.as_ref().and_then(|candidate| candidate.pricing.as_ref());
         if let Some(pricing) = pricing {
-            let cost = price::cost(&self.record.usage, pricing);
+            let cost =
+                price::cost(&self.record.usage, pricing, self.record.service_tier.as_deref());
             self.record.cost_pico_usd = cost.total;
             self.record.prompt_cost_pico_usd = cost.prompt;
             self.record.completion_cost_pico_usd = cost.completion;
