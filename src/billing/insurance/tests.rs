@@ -162,5 +162,5 @@ fn a_free_answer_costs_nothing_although_its_tokens_are_known() {
     );
     let paid = Bill::of(Complete, &seen([Some(10), Some(1)], None), PROMPT_BYTES);
     assert_eq!(paid.cost(Some(&pricing), None).total.to_string(), "11");
-    assert_eq!(paid.cost(None), Cost::default());
+    assert_eq!(paid.cost(None, None), Cost::default());
 }
