@@ -82,8 +82,7 @@ async fn two_hundred_kills_lose_nothing_and_count_nothing_twice() {
 }
 
 fn judge(ledger: &Ledger, seen: &Seen, served: &[Value]) {
-    let by_id: HashMap<&str, &Row> =
-        ledger.rows.iter().map(|row| (row.id.as_str(), row)).collect();
+    let by_id: HashMap<&str, &Row> = ledger.rows.iter().map(|row| (row.id.as_str(), row)).collect();
     let lost: Vec<_> = seen
         .delivered
         .iter()
@@ -243,7 +242,10 @@ async fn a_request_that_was_running_is_kept_as_abandoned() {
         for (path, body, operation, model) in &calls {
             let row = ledger.rows.iter().find(|row| row.operation == *operation);
             let row = row.unwrap_or_else(|| panic!("{path}: {:?}", ledger.rows));
-            assert_eq!((&*row.outcome, &*row.model, &*row.provider), ("abandoned", *model, "openai"));
+            assert_eq!(
+                (&*row.outcome, &*row.model, &*row.provider),
+                ("abandoned", *model, "openai")
+            );
             assert!(row.is_estimated && row.completion.is_none(), "{row:?}");
             if *operation == "chat" {
                 let tokens = row.prompt.unwrap();
@@ -271,11 +273,17 @@ async fn a_token_count_and_a_list_open_nothing() {
     let opened = |rig: &Rig| {
         let files = std::fs::read_dir(rig.folder.path().join("journal")).unwrap();
         let texts = files.map(|file| std::fs::read(file.unwrap().path()).unwrap_or_default());
-        texts.map(|text| String::from_utf8_lossy(&text).matches("{\"open\":").count()).sum::<usize>()
+        texts
+            .map(|text| String::from_utf8_lossy(&text).matches("{\"open\":").count())
+            .sum::<usize>()
     };
     assert_eq!(opened(&rig), 0);
-    rig.post("/v1/messages", &json!({ "model": "claude-sonnet-4-5", "max_tokens": 5,
-        "messages": [{ "role": "user", "content": "hi" }] })).await;
+    rig.post(
+        "/v1/messages",
+        &json!({ "model": "claude-sonnet-4-5", "max_tokens": 5,
+        "messages": [{ "role": "user", "content": "hi" }] }),
+    )
+    .await;
     assert_eq!(opened(&rig), 1);
     rig.crash_and_restart().await;
     rig.assert_alive().await;

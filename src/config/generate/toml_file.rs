@@ -83,6 +83,10 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("keys.*.rate_limit.requests_per_day", "1000"),
     ("keys.*.rate_limit.tokens_per_minute", "100000"),
     ("keys.*.rate_limit.concurrent", "20"),
+    ("models.*.rate_limit.requests_per_minute", "600"),
+    ("models.*.rate_limit.requests_per_day", "100000"),
+    ("models.*.rate_limit.tokens_per_minute", "1000000"),
+    ("models.*.rate_limit.concurrent", "100"),
     ("account.opening_balance_usd", "\"100.00\""),
 ];
 

@@ -46,3 +46,6 @@ impl Recorder {
         Ok(names.iter().map(|name| journal::process_of(name).to_owned()).collect())
     }
 }
+
+#[cfg(test)]
+mod tests;
