@@ -132,7 +132,7 @@ async fn run_client(gateway: SocketAddr, mut random: StdRng, stop: Arc<AtomicBoo
             },
         };
         let ask = asks[random.random_range(0..asks.len())];
-        let patience = random.random_ratio(1, 10).then(|| random.random_range(0..25));
+        let patience = random.random_ratio(1, 10).then(|| random.random_range(0..30));
         let request = request(ask, &mut random);
         seen.sent += 1;
         let answer = read(sender, request);
@@ -175,8 +175,8 @@ fn request(ask: Ask, random: &mut StdRng) -> hyper::Request<Full<Bytes>> {
             "prompt": random.random_range(1..100_000), "completion": random.random_range(1..10_000),
         },
         "events": 3,
-        "delay_ms": random.random_range(0..10),
-        "event_delay_ms": random.random_range(0..8),
+        "delay_ms": random.random_range(0..3),
+        "event_delay_ms": random.random_range(0..3),
     });
     hyper::Request::post(ask.path(stream))
         .header("host", "gateway")

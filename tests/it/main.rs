@@ -19,6 +19,7 @@ mod bodies;
 mod certificates;
 mod crashes;
 mod disconnects;
+mod durability;
 mod errors;
 mod errors_table;
 mod failures;
