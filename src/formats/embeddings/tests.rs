@@ -14,7 +14,8 @@ fn answer(
     body: &str,
     expected: Expected,
 ) -> Result<(Value, Usage), StreamFault> {
-    let (bytes, usage) = relay(format, Bytes::from(body.to_owned()), expected, "shown \"model\"")?;
+    let (bytes, usage) =
+        relay(format, Bytes::from(body.to_owned()), expected, ("shown \"model\"", None))?;
     Ok((serde_json::from_slice(&bytes).unwrap(), usage))
 }
 
@@ -122,7 +123,7 @@ fn own_format_answers_get_the_shown_name() {
     let body = r#"{"object":"list","data":[{"embedding":[0.10,-2e-7]}],"model":"x","usage":{"prompt_tokens":5,"total_tokens":5}}"#;
     let expected = expect(1, Encoding::Float);
     let (bytes, usage) =
-        relay(ApiFormat::OpenAiChat, Bytes::from(body), expected, "shown").unwrap();
+        relay(ApiFormat::OpenAiChat, Bytes::from(body), expected, ("shown", None)).unwrap();
     assert_eq!(bytes, body.replace("\"x\"", "\"shown\""));
     assert_eq!((usage.prompt, usage.completion), (Some(5), Some(0)));
     let bare = r#"{"data":[],"usage":{"total_tokens":9}}"#;
@@ -140,7 +141,7 @@ fn gemini_answers_in_both_forms() {
     let body = r#"{"embeddings":[{"values":[ 0.10, -2e-7 ]},{"values":[1,2]}],"usageMetadata":{"promptTokenCount":7}}"#;
     let bytes = Bytes::from(body);
     let float = expect(2, Encoding::Float);
-    let (text, usage) = relay(ApiFormat::Gemini, bytes, float, "m").unwrap();
+    let (text, usage) = relay(ApiFormat::Gemini, bytes, float, ("m", None)).unwrap();
     assert_eq!(
         text,
         r#"{"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.10,-2e-7]},{"object":"embedding","index":1,"embedding":[1,2]}],"model":"m","usage":{"prompt_tokens":7,"total_tokens":7}}"#
