@@ -19,7 +19,8 @@ impl Charges for PerToken {
         };
         let mut usage = observed.usage;
         usage.prompt = usage.prompt.or(Some(7));
-        let is_free = observed.finish.is_none() && usage.completion == Some(0);
+        let is_empty = !observed.saw_content && usage.completion == Some(0);
+        let is_free = is_empty && observed.finish.is_none();
         let (prompt, completion) = (of(usage.prompt, 1), of(usage.completion, 1000));
         let total = if is_free { PicoUsd::ZERO } else { prompt.saturating_add(completion) };
         Charge { usage, total, prompt, completion, is_byok: false }

@@ -1,6 +1,7 @@
 //! Requests checked and written, answers relayed, and the recorded ones.
 
 use super::*;
+use crate::formats::charge::tests::PerToken;
 use crate::formats::gemini::recordings;
 use base64::Engine as _;
 use serde_json::{Value, json};
@@ -205,4 +206,39 @@ fn recorded_answers_keep_every_number() {
             assert_eq!(bytes, expected, "{}", recording.id);
         }
     }
+}
+
+#[test]
+fn the_cost_is_told_in_usage() {
+    let charges: &dyn Charges = &PerToken;
+    let expected = Expected { inputs: 1, encoding: Encoding::Float, estimated_tokens: 3 };
+    let told = |format, body: &str| {
+        let body = Bytes::from(body.to_owned());
+        let (body, _) = relay(format, body, expected, ("m", Some(charges))).unwrap();
+        String::from_utf8(body.to_vec()).unwrap()
+    };
+    let details = r#""is_byok":false,"cost_details":{"upstream_inference_cost":null,"upstream_inference_prompt_cost":0.000000000009,"upstream_inference_completions_cost":0}"#;
+    let body = r#"{"object":"list","data":[{"embedding":[1.50]}],"model":"x","usage":{"prompt_tokens":9,"total_tokens":9}}"#;
+    assert_eq!(
+        told(ApiFormat::OpenAiChat, body),
+        format!(
+            r#"{{"object":"list","data":[{{"embedding":[1.50]}}],"model":"m","usage":{{"prompt_tokens":9,"total_tokens":9,"cost":0.000000000009,{details}}}}}"#
+        )
+    );
+    let silent = r#"{"data":[{"embedding":[1.50]}],"model":"m"}"#;
+    assert_eq!(told(ApiFormat::OpenAiChat, silent), silent);
+    let body = r#"{"embeddings":[{"values":[1.50]}],"usageMetadata":{"promptTokenCount":9}}"#;
+    let found = told(ApiFormat::Gemini, body);
+    assert!(
+        found.ends_with(&format!(
+            r#""usage":{{"prompt_tokens":9,"total_tokens":9,"cost":0.000000000009,{details}}}}}"#
+        )),
+        "{found}"
+    );
+    // The estimate that is charged for, not the one of the format.
+    let found = told(ApiFormat::Gemini, r#"{"embeddings":[{"values":[1.50]}]}"#);
+    assert!(
+        found.contains(r#""prompt_tokens":7,"total_tokens":7,"cost":0.000000007007"#),
+        "{found}"
+    );
 }
