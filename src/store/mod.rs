@@ -5,15 +5,30 @@
 //! `BIGINT` and `TEXT` only. A transaction that writes begins with a write, so that it waits for
 //! the database's lock instead of failing later.
 
+mod amount;
+mod answers;
+mod bulk;
+mod credits;
+mod daily;
 pub mod generation;
-mod generations;
+mod generation_row;
 mod keys;
+mod ledger;
+mod requests;
+mod spending;
 #[cfg(test)]
 mod tests;
+mod write;
 
+pub use answers::RememberedAnswer;
+pub use credits::{Cause, Credit, Movement, MovementMark};
 pub use generation::{Entry, Generation, Outcome};
-pub use generations::{KeyTotals, PageMark, UsageFilter};
-pub use keys::KeyRecord;
+pub use keys::{KeyMark, KeyPage, KeyQuery, KeyRecord};
+pub use requests::{PageMark, UsageFilter};
+pub use spending::{KeySums, KeyTotals, Spent};
+pub use write::Write;
+
+use bulk::Dialect;
 
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
@@ -51,6 +66,15 @@ pub enum StoreError {
     /// There is such a key already.
     #[error("a key with this hash exists already")]
     KeyExists,
+    /// There is such a credit already.
+    #[error("a credit with this id exists already")]
+    CreditExists,
+    /// An answer was given under this Idempotency-Key meanwhile: find it and give it again.
+    #[error("an answer was given under this Idempotency-Key already")]
+    AnswerExists,
+    /// More than nine trillion USD.
+    #[error("the amount is too large")]
+    AmountTooLarge,
     /// A stored value makes no sense to this version.
     #[error("store: cannot read {0}")]
     Unreadable(&'static str),
@@ -60,6 +84,7 @@ pub enum StoreError {
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: AnyPool,
+    dialect: Dialect,
 }
 
 impl Store {
@@ -85,7 +110,7 @@ impl Store {
             .connect(&url)
             .await?;
         migrator().run(&pool).await?;
-        Ok(Self { pool })
+        Ok(Self { pool, dialect: Dialect::Sqlite })
     }
 
     /// Closes all connections; what was committed is in the file.
@@ -111,14 +136,4 @@ fn create_file(path: &Path) -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
     }
     OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map(drop)
-}
-
-/// A count as the database keeps it; what it cannot hold is kept as its largest number.
-fn to_bigint(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-/// A count as it was kept.
-fn from_bigint(count: i64) -> u64 {
-    u64::try_from(count).unwrap_or(0)
 }

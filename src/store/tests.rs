@@ -5,10 +5,41 @@ use crate::config::{BudgetMode, KeyKind, LimitReset, RateLimit};
 use crate::money::PicoUsd;
 
 impl Store {
+    async fn insert_key_now(&self, key: &KeyRecord) -> Result<(), StoreError> {
+        let mut write = self.begin_write().await?;
+        write.insert_key(key).await?;
+        write.commit().await
+    }
+
+    async fn update_key_now(&self, key: &KeyRecord) -> Result<bool, StoreError> {
+        let mut write = self.begin_write().await?;
+        let changed = write.update_key(key).await?;
+        write.commit().await?;
+        Ok(changed)
+    }
+
+    async fn rotate_key_now(&self, old_hash: &str, key: &KeyRecord) -> Result<bool, StoreError> {
+        let mut write = self.begin_write().await?;
+        let changed = write.rotate_key(old_hash, key).await?;
+        write.commit().await?;
+        Ok(changed)
+    }
+
+    async fn delete_key_now(&self, hash: &str) -> Result<bool, StoreError> {
+        let mut write = self.begin_write().await?;
+        let changed = write.delete_key(hash).await?;
+        write.commit().await?;
+        Ok(changed)
+    }
+
     /// Holds the write lock of the database until dropped.
     pub(crate) async fn lock_for_test(&self) -> sqlx::Transaction<'static, sqlx::Any> {
         self.pool.begin_with("BEGIN EXCLUSIVE").await.unwrap()
     }
+}
+
+fn settled(rows: &[Generation]) -> Vec<Entry> {
+    rows.iter().cloned().map(Entry::Settle).collect()
 }
 
 async fn memory() -> Store {
@@ -25,9 +56,12 @@ fn key(hash: &str) -> KeyRecord {
         limit: Some(PicoUsd::from_pico(150_000_000_000_001)),
         limit_reset: LimitReset::Monthly,
         budget_mode: BudgetMode::Strict,
+        include_byok_in_limit: true,
         rate_limit: RateLimit { requests_per_minute: Some(60), ..RateLimit::default() },
         allowed_providers: Some(vec!["openai".to_owned()]),
         allowed_models: Some(vec![]),
+        enforce_zdr: true,
+        creator_hash: Some("mgmt".to_owned()),
         expires_ms: None,
         created_ms: 1_790_000_000_000,
         updated_ms: None,
@@ -44,7 +78,7 @@ async fn a_request_comes_back_as_it_was() {
     failed.usage = crate::chat::Usage::default();
     failed.error = Some("rate_limit_exceeded".to_owned());
     let both = [Generation::example("gen-1"), failed];
-    assert_eq!(store.apply(&both, "s", 10).await.unwrap(), 2);
+    assert_eq!(store.apply(&settled(&both), "p", "s", 10).await.unwrap(), 2);
     for expected in both {
         assert_eq!(store.generation(&expected.id).await.unwrap(), Some(expected));
     }
@@ -55,8 +89,8 @@ async fn a_request_comes_back_as_it_was() {
 async fn a_request_counts_once_however_often_it_is_applied() {
     let store = memory().await;
     let rows = [Generation::example("a"), Generation::example("b"), Generation::example("a")];
-    assert_eq!(store.apply(&rows, "s", 10).await.unwrap(), 2);
-    assert_eq!(store.apply(&rows, "s", 5).await.unwrap(), 0);
+    assert_eq!(store.apply(&settled(&rows), "p", "s", 10).await.unwrap(), 2);
+    assert_eq!(store.apply(&settled(&rows), "p", "s", 5).await.unwrap(), 0);
     let totals = store.key_totals(0).await.unwrap();
     assert_eq!((totals[0].requests, totals[0].prompt_tokens), (2, 28));
     assert_eq!(store.journal_segments().await.unwrap(), [("s".to_owned(), 10)]);
@@ -69,8 +103,11 @@ async fn full_statements_count_only_new_rows() {
     for there_before in [0..0, 0..32, 5..6, 31..40, 66..70, 0..70] {
         let store = memory().await;
         let before = u64::try_from(there_before.len()).unwrap();
-        assert_eq!(store.apply(&rows[there_before.clone()], "s", 1).await.unwrap(), before);
-        let added = store.apply(&rows, "s", 2).await.unwrap();
+        assert_eq!(
+            store.apply(&settled(&rows[there_before.clone()]), "p", "s", 1).await.unwrap(),
+            before
+        );
+        let added = store.apply(&settled(&rows), "p", "s", 2).await.unwrap();
         assert_eq!(added, 70 - before, "{there_before:?}");
         assert_eq!(store.key_totals(0).await.unwrap()[0].requests, 70, "{there_before:?}");
         for row in &rows {
@@ -93,7 +130,7 @@ async fn sums_are_exact_across_whole_dollars_and_days() {
         row.cost_pico_usd = PicoUsd::from_pico(pico);
         row.created_ms += i64::try_from(at % 3).unwrap() * 86_400_000;
         expected += pico;
-        store.apply(&[row], "s", at as u64).await.unwrap();
+        store.apply(&settled(&[row]), "p", "s", at as u64).await.unwrap();
     }
     let totals = store.key_totals(0).await.unwrap();
     assert_eq!((totals[0].cost_pico_usd.pico(), totals[0].requests), (expected, 40));
@@ -111,11 +148,11 @@ async fn pages_hold_every_request_once_in_order_of_time() {
             row
         })
         .collect();
-    store.apply(&rows, "s", 1).await.unwrap();
-    let filter = UsageFilter { from_ms: Some(1001), to_ms: Some(1006) };
+    store.apply(&settled(&rows), "p", "s", 1).await.unwrap();
+    let filter = UsageFilter { from_ms: Some(1001), to_ms: Some(1006), ..UsageFilter::default() };
     let (mut found, mut mark) = (Vec::new(), None);
     loop {
-        let page = store.usage_page(filter, mark.as_ref(), 3).await.unwrap();
+        let page = store.usage_page(&filter, mark.as_ref(), 3).await.unwrap();
         let Some(last) = page.last() else { break };
         mark = Some(PageMark::after(last));
         found.extend(page);
@@ -128,8 +165,8 @@ async fn keys_are_added_changed_and_deleted_and_the_version_grows() {
     let store = memory().await;
     let versions = async || store.keys_version().await.unwrap();
     let start = versions().await;
-    store.insert_key(&key("aa")).await.unwrap();
-    assert!(matches!(store.insert_key(&key("aa")).await, Err(StoreError::KeyExists)));
+    store.insert_key_now(&key("aa")).await.unwrap();
+    assert!(matches!(store.insert_key_now(&key("aa")).await, Err(StoreError::KeyExists)));
     assert_eq!((store.keys().await.unwrap(), versions().await), (vec![key("aa")], start + 1));
 
     let mut changed = key("aa");
@@ -137,11 +174,11 @@ async fn keys_are_added_changed_and_deleted_and_the_version_grows() {
     changed.allowed_providers = None;
     changed.kind = KeyKind::Management;
     changed.updated_ms = Some(5);
-    assert!(store.update_key(&changed).await.unwrap());
+    assert!(store.update_key_now(&changed).await.unwrap());
     assert_eq!((store.keys().await.unwrap(), versions().await), (vec![changed], start + 2));
-    assert!(!store.update_key(&key("bb")).await.unwrap());
+    assert!(!store.update_key_now(&key("bb")).await.unwrap());
 
-    assert!(store.delete_key("aa").await.unwrap());
+    assert!(store.delete_key_now("aa").await.unwrap());
     assert!(store.keys().await.unwrap().is_empty());
     assert!(versions().await > start + 2);
 }
@@ -149,10 +186,10 @@ async fn keys_are_added_changed_and_deleted_and_the_version_grows() {
 #[tokio::test]
 async fn a_rotated_key_keeps_its_policy_and_its_spending() {
     let store = memory().await;
-    store.insert_key(&key("9f86d0")).await.unwrap();
-    store.apply(&[Generation::example("gen-1")], "s", 1).await.unwrap();
+    store.insert_key_now(&key("9f86d0")).await.unwrap();
+    store.apply(&settled(&[Generation::example("gen-1")]), "p", "s", 1).await.unwrap();
     let rotated = KeyRecord { hash: "new".to_owned(), label: "l".to_owned(), ..key("new") };
-    assert!(store.rotate_key("9f86d0", &rotated).await.unwrap());
+    assert!(store.rotate_key_now("9f86d0", &rotated).await.unwrap());
     assert_eq!(store.keys().await.unwrap(), [rotated]);
     assert_eq!(store.key_totals(0).await.unwrap()[0].key_hash, "new");
     assert_eq!(store.generation("gen-1").await.unwrap().unwrap().key_hash, "new");
@@ -161,8 +198,8 @@ async fn a_rotated_key_keeps_its_policy_and_its_spending() {
 #[tokio::test]
 async fn what_a_newer_version_wrote_is_kept_and_never_opens_anything() {
     let store = memory().await;
-    store.insert_key(&key("aa")).await.unwrap();
-    store.insert_key(&key("bb")).await.unwrap();
+    store.insert_key_now(&key("aa")).await.unwrap();
+    store.insert_key_now(&key("bb")).await.unwrap();
     for statement in [
         r#"UPDATE api_keys SET rate_limit_json = '{"requests_per_hour":7}' WHERE hash = 'aa'"#,
         "UPDATE api_keys SET kind = 'auditor' WHERE hash = 'bb'",
@@ -172,7 +209,7 @@ async fn what_a_newer_version_wrote_is_kept_and_never_opens_anything() {
     let keys = store.keys().await.unwrap();
     assert_eq!(keys.len(), 1);
     assert_eq!(keys[0].rate_limit, RateLimit::default());
-    store.update_key(&key("aa")).await.unwrap();
+    store.update_key_now(&key("aa")).await.unwrap();
     let row = sqlx::query("SELECT rate_limit_json FROM api_keys WHERE hash = 'aa'")
         .fetch_one(&store.pool)
         .await
@@ -189,7 +226,7 @@ async fn a_file_is_private_and_outlives_the_store() {
     let path = dir.path().join("data/arouter.db");
     let url = format!("sqlite://{}", path.display());
     let store = Store::open(&url).await.unwrap();
-    store.insert_key(&key("aa")).await.unwrap();
+    store.insert_key_now(&key("aa")).await.unwrap();
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     store.close().await;
     assert_eq!(Store::open(&url).await.unwrap().keys().await.unwrap(), [key("aa")]);

@@ -6,7 +6,7 @@
 //! committed. While the store is gone the journal grows and the recorder tries again.
 
 use super::journal::{self, End, Journal, Position};
-use crate::store::{Entry, Generation, Store, StoreError};
+use crate::store::{Entry, Store, StoreError};
 use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Write};
@@ -195,8 +195,9 @@ impl Recorder {
             }
             if batch.position != position {
                 let applied_bytes = batch.position.offset_bytes;
-                let settled: Vec<_> = batch.entries.into_iter().filter_map(settled).collect();
-                let added = self.store.apply(&settled, name, applied_bytes).await?;
+                let mut entries = batch.entries;
+                entries.retain(|entry| matches!(entry, Entry::Settle(_)));
+                let added = self.store.apply(&entries, "", name, applied_bytes).await?;
                 self.applied_total.fetch_add(added, Ordering::Relaxed);
                 progress.insert(name.to_owned(), batch.position);
             }
@@ -254,13 +255,6 @@ impl Recorder {
             length_bytes.saturating_sub(applied.map_or(0, |position| position.offset_bytes))
         });
         self.lag_bytes.store(lag_bytes.sum(), Ordering::Relaxed);
-    }
-}
-
-fn settled(entry: Entry) -> Option<Generation> {
-    match entry {
-        Entry::Settle(generation) => Some(generation),
-        Entry::Open(_) => None,
     }
 }
 

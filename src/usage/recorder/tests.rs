@@ -23,7 +23,7 @@ fn append(journal: &Journal, ids: std::ops::Range<u32>) {
 
 /// Checks that exactly `count` requests are stored and that the key's sums are theirs.
 async fn assert_stored(store: &Store, count: u32) {
-    let rows = store.usage_page(UsageFilter::default(), None, 100_000).await.unwrap();
+    let rows = store.usage_page(&UsageFilter::default(), None, 100_000).await.unwrap();
     let ids: Vec<_> = rows.iter().map(|row| row.id.clone()).collect();
     let expected: Vec<_> = (0..count).map(|id| format!("gen-{id:05}")).collect();
     assert_eq!(ids, expected);
