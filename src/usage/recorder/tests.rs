@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::money::PicoUsd;
-use crate::store::UsageFilter;
+use crate::store::{Generation, UsageFilter};
 use std::path::Path;
 
 const START_MS: i64 = 1_790_000_000_000;
