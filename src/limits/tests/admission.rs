@@ -309,6 +309,31 @@ fn an_account_is_shared_exactly() {
     }
 }
 
+/// Keys that race for the last place of a model: who loses stays uncounted at its own key.
+#[test]
+fn a_race_lost_at_the_model_consumes_nothing_of_the_key() {
+    let per_minute = RateLimit { requests_per_minute: Some(1_000), ..RateLimit::default() };
+    let of_model = RateLimit { requests_per_minute: Some(100), ..RateLimit::default() };
+    let policy = KeyPolicy { rate_limit: per_minute, ..POLICY };
+    for round in 0..100 {
+        let rig = Rig::new();
+        let model = rig.meters.model("m");
+        let barrier = std::sync::Barrier::new(4);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let ask = Ask { model: Some((&model, of_model)), ..ask(1) };
+                    barrier.wait();
+                    (0..40).for_each(|_| drop(rig.admit(&policy, &ask)));
+                });
+            }
+        });
+        let standing = rig.key.rates.standing(&per_minute, rig.meters.now_s()).unwrap();
+        assert_eq!(standing.remaining, 900, "round {round}");
+        assert_eq!(rig.money(), [0; 4]);
+    }
+}
+
 proptest! {
     /// Whatever the limits, a refusal leaves every counter as it was, and all ends together leave
     /// nothing held.
