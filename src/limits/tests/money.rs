@@ -195,7 +195,7 @@ fn nobody_is_refused_while_there_is_money() {
 #[test]
 fn a_new_period_is_opened_once() {
     let midnight = at("2024-03-01T00:00:00Z");
-    for _ in 0..200 {
+    for _ in 0..1_000 {
         let budget = budget();
         let barrier = Barrier::new(4);
         std::thread::scope(|scope| {
@@ -204,7 +204,11 @@ fn a_new_period_is_opened_once() {
                 scope.spawn(move || {
                     barrier.wait();
                     let now_s = midnight + thread % 2;
-                    budget.reserve(pico(3), Some(pico(100)), now_s).unwrap().settle(pico(2));
+                    let held = budget.reserve(pico(3), Some(pico(100)), now_s).unwrap();
+                    barrier.wait();
+                    assert_eq!(budget.held(), pico(12));
+                    barrier.wait();
+                    held.settle(pico(2));
                 });
             }
         });

@@ -108,24 +108,23 @@ fn two_settlements_add_up() {
 }
 
 #[test]
-fn no_more_is_ever_seen_spent_than_committed() {
-    for cost in [|tally: &Tally| tally.settle(5, 3), |tally: &Tally| tally.settle(5, 9)] {
-        loom::model(move || {
-            let tally = std::sync::Arc::new(Tally::default());
-            tally.hold(5, 5).unwrap();
-            let handle = {
-                let tally = std::sync::Arc::clone(&tally);
-                loom::thread::spawn(move || cost(&tally))
-            };
-            // Refused with everything spent would mean the hold had vanished before its cost came.
-            if let Err(refused) = tally.hold(1, 5) {
-                assert!(refused.held_only == (refused.spent < 5));
-            } else {
-                assert!(tally.spent() <= 5);
-            }
-            handle.join().unwrap();
-        });
-    }
+fn who_has_seen_the_limit_spent_holds_nothing() {
+    // 5 held of a limit of 8, and 9 spent in the end.
+    together(
+        || {
+            let purse = Purse::default();
+            assert!(purse.hold(5, 8));
+            purse
+        },
+        [
+            |purse: &Purse| purse.tally.settle(5, 9),
+            |purse| {
+                let seen = purse.tally.spent();
+                assert!(!purse.hold(1, 8) || seen <= 8);
+            },
+        ],
+        |purse| purse.assert(9, purse.admitted() - 1),
+    );
 }
 
 #[test]
