@@ -23,13 +23,11 @@ use std::sync::Arc;
 fn together<T: Send + Sync + 'static>(shared: fn() -> T, threads: [fn(&T); 2], last: fn(&T)) {
     loom::model(move || {
         let shared = Arc::new(shared());
-        let [first, second] = threads;
-        let handle = {
+        let handles = threads.map(|thread| {
             let shared = Arc::clone(&shared);
-            loom::thread::spawn(move || first(&shared))
-        };
-        second(&shared);
-        handle.join().unwrap();
+            loom::thread::spawn(move || thread(&shared))
+        });
+        handles.into_iter().for_each(|handle| handle.join().unwrap());
         last(&shared);
     });
 }
