@@ -215,3 +215,15 @@ pub(super) fn counted(amount: PicoUsd) -> u64 {
 pub(super) fn uncounted(pico_usd: u64) -> PicoUsd {
     PicoUsd::from_pico(i128::from(pico_usd))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_comes_second_finds_the_period_open() {
+        let budget = Budget::new(LimitReset::Daily, 0);
+        let next = PeriodSpan::at(LimitReset::Daily, 86_400);
+        assert!(Arc::ptr_eq(&budget.move_to(next), &budget.move_to(next)));
+    }
+}

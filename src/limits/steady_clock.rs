@@ -15,6 +15,9 @@ use crate::clock::Clock;
 
 /// Largest correction that is followed at once, in milliseconds.
 const FOLLOWED_MS: i64 = 2_000;
+/// Corrections that are not written down, so that most calls only read; slow drift exceeds it and
+/// never adds up to a jump.
+const SLACK_MS: i64 = 50;
 /// How long a jump has to last before it is taken for the truth, in seconds.
 const ADOPTED_AFTER_S: u64 = 300;
 
@@ -89,8 +92,7 @@ impl SteadyClock {
         if self.jump.load(Ordering::Relaxed) != 0 {
             self.jump.store(0, Ordering::Relaxed);
         }
-        // Half of what is followed: most calls write nothing, and slow drift never adds up.
-        if ahead_ms.saturating_abs() > FOLLOWED_MS / 2 {
+        if ahead_ms.saturating_abs() > SLACK_MS {
             self.adopt(offset_ms, ahead_ms);
         }
         wall_ms
