@@ -5,6 +5,7 @@
 //! other writers instead of failing later.
 
 use super::answers::{self, RememberedAnswer};
+use super::bulk::Dialect;
 use super::credits::{self, Credit};
 use super::keys::{self, KeyRecord};
 use super::{Store, StoreError};
@@ -26,13 +27,15 @@ const UPDATE: &str = "UPDATE api_keys SET name = $1, label = $2, kind = $3, disa
 #[derive(Debug)]
 pub struct Write {
     transaction: Transaction<'static, Any>,
-    is_keys_version_raised: bool,
+    dialect: Dialect,
+    keys_version: Option<i64>,
 }
 
 impl Store {
     /// Begins a change.
     pub async fn begin_write(&self) -> Result<Write, StoreError> {
-        Ok(Write { transaction: self.pool.begin().await?, is_keys_version_raised: false })
+        let transaction = self.pool.begin().await?;
+        Ok(Write { transaction, dialect: self.dialect, keys_version: None })
     }
 }
 
@@ -40,6 +43,11 @@ impl Write {
     /// Makes everything that was done so real, or nothing of it.
     pub async fn commit(self) -> Result<(), StoreError> {
         Ok(self.transaction.commit().await?)
+    }
+
+    /// The version of the keys that this change makes; `None` while it touches no key.
+    pub fn keys_version(&self) -> Option<i64> {
+        self.keys_version
     }
 
     /// The key with this hash, which nobody else changes until this change has ended.
@@ -95,6 +103,11 @@ impl Write {
         if changed.rows_affected() == 0 {
             return Ok(false);
         }
+        if self.dialect == Dialect::Postgres {
+            // As long as it takes to go through all records, once.
+            let unlimited = "SET LOCAL statement_timeout = 0";
+            sqlx::query(unlimited).execute(&mut *self.transaction).await?;
+        }
         for statement in [
             "UPDATE daily_usage SET key_hash = $1 WHERE key_hash = $2",
             "UPDATE generations SET key_hash = $1 WHERE key_hash = $2",
@@ -137,13 +150,14 @@ impl Write {
 
     /// Before the first look at a key: it takes the lock that all changes of keys take.
     async fn raise_keys_version(&mut self) -> Result<(), StoreError> {
-        if self.is_keys_version_raised {
-            return Ok(());
-        }
-        sqlx::query("UPDATE meta SET value = value + 1 WHERE name = 'keys_version'")
-            .execute(&mut *self.transaction)
+        if self.keys_version.is_none() {
+            let raised = sqlx::query(
+                "UPDATE meta SET value = value + 1 WHERE name = 'keys_version' RETURNING value",
+            )
+            .fetch_one(&mut *self.transaction)
             .await?;
-        self.is_keys_version_raised = true;
+            self.keys_version = Some(raised.try_get("value")?);
+        }
         Ok(())
     }
 }
