@@ -31,6 +31,8 @@ mod media;
 mod observability;
 mod operations;
 mod peer;
+mod postgres;
+mod postgres_server;
 mod process;
 mod raw;
 mod rig;
