@@ -1,5 +1,21 @@
-//! Answers the gateway gives itself: pure functions from what is known to JSON.
+//! Answers the gateway gives itself: from what is known to JSON.
+//!
+//! Models and generations are pure functions; management is [`call`] with its [`routes`].
 
+mod account;
+mod amount;
+pub mod call;
+mod current_key;
+pub mod fields;
 pub mod generation;
+pub mod keys;
 pub mod models;
+pub mod moment;
+mod once;
+pub mod query;
+pub mod routes;
+mod seal;
 pub mod usd;
+
+pub use call::{Call, Context, Reply};
+pub use routes::{Callers, Handler, Route};

@@ -6,7 +6,7 @@
 
 use super::state::Services;
 use crate::auth::ApiKey;
-use crate::billing::price;
+use crate::billing::Bill;
 use crate::chat::Usage;
 use crate::error::{GatewayError, Kind};
 use crate::formats::Observed;
@@ -15,9 +15,6 @@ use crate::routing::Candidate;
 use crate::usage::{Generation, Outcome};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// Bytes of English text per token, for providers that report no counts.
-const BYTES_PER_TOKEN: u64 = 4;
 
 /// The open record of one request.
 pub struct UsageGuard {
@@ -116,6 +113,8 @@ impl UsageGuard {
     /// Notes that an attempt begins at this endpoint.
     pub fn note_attempt(&mut self, candidate: &Candidate) {
         self.record.attempts = self.record.attempts.saturating_add(1);
+        // What the endpoint before it said is not what this one is paid for.
+        self.observed = Observed::default();
         self.candidate = Some(candidate.clone());
     }
 
@@ -148,10 +147,8 @@ impl UsageGuard {
     fn abandoned(&self) -> Generation {
         let mut record = self.record.clone();
         record.outcome = Outcome::Abandoned;
-        record.usage.prompt = Some(self.prompt_bytes.div_ceil(BYTES_PER_TOKEN));
-        record.usage_estimated = true;
         name_endpoint(&mut record, self.candidate.as_ref());
-        price_record(&mut record, self.candidate.as_ref());
+        charge(&mut record, &Bill::of_prompt(self.prompt_bytes), self.candidate.as_ref());
         record
     }
 
@@ -179,31 +176,15 @@ impl UsageGuard {
         record.error = error.map(|kind| kind.name().to_owned());
         record.latency_ms = elapsed_ms(self.started);
         record.upstream_id.clone_from(&self.observed.upstream_id);
+        record.service_tier.clone_from(&self.observed.service_tier);
         record.finish_reason = self.observed.finish.map(|reason| reason.as_str().to_owned());
         record.native_finish_reason.clone_from(&self.observed.native_finish);
         name_endpoint(record, self.candidate.as_ref());
     }
 
-    /// An answer nobody saw a token of costs nothing, whatever the provider counted; an answer
-    /// without reported counts is estimated and marked.
     fn fill_in_cost(&mut self, outcome: Outcome) {
-        let answered = outcome == Outcome::Complete || self.observed.saw_content;
-        if !answered {
-            return;
-        }
-        self.record.usage = self.observed.usage;
-        if self.record.usage.prompt.is_none() {
-            self.record.usage_estimated = true;
-            self.record.usage.prompt = Some(self.prompt_bytes.div_ceil(BYTES_PER_TOKEN));
-        }
-        let broke_off = outcome != Outcome::Complete && !self.observed.ended;
-        if self.record.usage.completion.is_none() || broke_off {
-            let seen = self.observed.content_bytes.div_ceil(BYTES_PER_TOKEN);
-            let reported = self.record.usage.completion.unwrap_or(0);
-            self.record.usage_estimated |= seen > reported;
-            self.record.usage.completion = Some(reported.max(seen));
-        }
-        price_record(&mut self.record, self.candidate.as_ref());
+        let bill = Bill::of(outcome, &self.observed, self.prompt_bytes);
+        charge(&mut self.record, &bill, self.candidate.as_ref());
     }
 
     fn count(&self) {
@@ -273,12 +254,15 @@ fn name_endpoint(record: &mut Generation, candidate: Option<&Candidate>) {
     }
 }
 
-fn price_record(record: &mut Generation, candidate: Option<&Candidate>) {
-    if let Some(pricing) = candidate.and_then(|candidate| candidate.pricing.as_ref()) {
-        let cost = price::cost(&record.usage, pricing);
-        record.cost_pico_usd = cost.total;
-        record.prompt_cost_pico_usd = cost.prompt;
-        record.completion_cost_pico_usd = cost.completion;
+fn charge(record: &mut Generation, bill: &Bill, candidate: Option<&Candidate>) {
+    let pricing = candidate.and_then(|candidate| candidate.pricing.as_deref());
+    record.usage = bill.usage;
+    record.usage_estimated = bill.is_estimated;
+    let cost = bill.cost(pricing, record.service_tier.as_deref());
+    record.cost_pico_usd = cost.total;
+    record.prompt_cost_pico_usd = cost.prompt;
+    record.completion_cost_pico_usd = cost.completion;
+    if let Some(pricing) = pricing.filter(|_| !bill.is_free) {
         record.price_version.clone_from(&pricing.version);
     }
 }

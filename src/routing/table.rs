@@ -175,7 +175,9 @@ impl RoutingTable {
             canonical: canonical.into(),
             configured: false,
             pricing: known.and_then(|(_, endpoint)| endpoint.pricing.clone()),
+            context_length: known.and_then(|(model, _)| model.context_length),
             max_completion_tokens: known.and_then(|(model, _)| model.max_completion_tokens),
+            rate_limit: known.map(|(model, _)| model.rate_limit).unwrap_or_default(),
         }])
     }
 
@@ -205,7 +207,9 @@ impl RoutingTable {
                 canonical: Arc::clone(&model.id),
                 configured: true,
                 pricing: endpoint.pricing.clone(),
+                context_length: model.context_length,
                 max_completion_tokens: model.max_completion_tokens,
+                rate_limit: model.rate_limit,
             })
         };
         model.endpoints.iter().filter_map(candidate).collect()
