@@ -5,7 +5,7 @@
 //! the prefix may hold slashes and reaches the provider as it is.
 
 use super::plan::{Candidate, Plan};
-use crate::catalog::{Endpoint, Model};
+use crate::catalog::{Endpoint, Model, Pricing};
 use crate::formats::ApiFormat;
 use crate::providers::Provider;
 use std::collections::HashMap;
@@ -165,30 +165,39 @@ impl RoutingTable {
             None => (self.home_of_bare_names(home).ok_or_else(unknown)?, name),
         };
         let canonical = format!("{}/{upstream_model}", provider.slug);
-        let known = self.known_endpoint(provider, upstream_model);
         if let Some(model) = self.models.get(canonical.as_str()) {
             return non_empty(self.configured(model)).ok_or_else(unknown);
         }
+        let (pricing, max_completion_tokens) = self.facts(provider, upstream_model);
         Ok(vec![Candidate {
             provider: Arc::clone(provider),
             upstream_model: upstream_model.into(),
             canonical: canonical.into(),
             configured: false,
-            pricing: known.and_then(|(_, endpoint)| endpoint.pricing.clone()),
-            max_completion_tokens: known.and_then(|(model, _)| model.max_completion_tokens),
+            pricing,
+            max_completion_tokens,
         }])
+    }
+
+    /// Price and longest answer of a model that is named by its provider: what the configuration
+    /// says of the same endpoint, else what the provider's built-in list says.
+    fn facts(
+        &self,
+        provider: &Provider,
+        upstream_model: &str,
+    ) -> (Option<Arc<Pricing>>, Option<u64>) {
+        if let Some(endpoint) = self.known_endpoint(provider, upstream_model) {
+            return (endpoint.pricing.clone(), endpoint.max_completion_tokens);
+        }
+        let known = provider.price_list.and_then(|list| list.find(upstream_model));
+        known.map_or((None, None), |known| (known.pricing.clone(), known.max_completion_tokens))
     }
 
     /// The configured endpoint that calls this model of the provider, under whatever name: a client
     /// that uses the provider's own name pays the same price.
-    fn known_endpoint(
-        &self,
-        provider: &Provider,
-        upstream_model: &str,
-    ) -> Option<(&Model, &Endpoint)> {
+    fn known_endpoint(&self, provider: &Provider, upstream_model: &str) -> Option<&Endpoint> {
         let (id, position) = self.by_upstream.get(&provider.slug)?.get(upstream_model)?;
-        let model = self.models.get(id)?;
-        Some((model, model.endpoints.get(*position)?))
+        self.models.get(id)?.endpoints.get(*position)
     }
 
     fn home_of_bare_names(&self, home: Option<ApiFormat>) -> Option<&Arc<Provider>> {
@@ -205,7 +214,7 @@ impl RoutingTable {
                 canonical: Arc::clone(&model.id),
                 configured: true,
                 pricing: endpoint.pricing.clone(),
-                max_completion_tokens: model.max_completion_tokens,
+                max_completion_tokens: endpoint.max_completion_tokens,
             })
         };
         model.endpoints.iter().filter_map(candidate).collect()
