@@ -4,6 +4,7 @@
 //! `proxy/reject.rs` is the only place that turns it into a reply; no message may hold a secret or
 //! text of a provider that was not judged safe.
 
+use crate::money::PicoUsd;
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -96,8 +97,33 @@ pub struct GatewayError {
     pub retry_after: Option<Duration>,
     /// The provider's own error code, if it is safe to show.
     pub provider_code: Option<String>,
+    /// What a program may want to know of it: members of the reply's `metadata`.
+    pub facts: Vec<(&'static str, Fact)>,
     /// Detail for the log only.
     pub detail: Option<String>,
+}
+
+/// A value in the `metadata` of an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fact {
+    /// An amount of money.
+    Usd(PicoUsd),
+    /// A number.
+    Count(u64),
+    /// A word.
+    Word(&'static str),
+}
+
+impl std::fmt::Display for Fact {
+    /// As JSON.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Usd(amount) => amount.fmt(f),
+            Self::Count(count) => count.fmt(f),
+            // Words of the gateway's own need no escapes.
+            Self::Word(word) => write!(f, "\"{word}\""),
+        }
+    }
 }
 
 impl Kind {
@@ -183,6 +209,7 @@ impl GatewayError {
             param: None,
             retry_after: None,
             provider_code: None,
+            facts: Vec::new(),
             detail: None,
         }
     }
@@ -191,6 +218,13 @@ impl GatewayError {
     #[must_use]
     pub fn with_param(mut self, param: impl Into<Cow<'static, str>>) -> Self {
         self.param = Some(param.into());
+        self
+    }
+
+    /// Adds a member to the reply's `metadata`.
+    #[must_use]
+    pub fn with_fact(mut self, name: &'static str, fact: Fact) -> Self {
+        self.facts.push((name, fact));
         self
     }
 

@@ -1,5 +1,7 @@
 //! Money: what a request costs.
 
+pub mod insurance;
 pub mod price;
 
+pub use insurance::Bill;
 pub use price::{Cost, cost};

@@ -1,6 +1,7 @@
 //! A model and the endpoints that serve it.
 
 use super::pricing::Pricing;
+use crate::config::RateLimit;
 use std::sync::Arc;
 
 /// A model clients can name.
@@ -14,6 +15,8 @@ pub struct Model {
     pub context_length: Option<u64>,
     /// Longest answer, in tokens.
     pub max_completion_tokens: Option<u64>,
+    /// What all callers together may ask of it.
+    pub rate_limit: RateLimit,
 }
 
 /// One model at one provider.

@@ -116,7 +116,9 @@ impl Keys {
         args.policy.apply(&mut key);
         warn_of_idle_limits(&args.policy);
         self.refuse_static(&key.name)?;
-        self.store.insert_key(&key).await.map_err(failed)?;
+        let mut write = self.store.begin_write().await.map_err(failed)?;
+        write.insert_key(&key).await.map_err(failed)?;
+        write.commit().await.map_err(failed)?;
         print_secret(&secret, &key, &args.read)
     }
 
@@ -170,18 +172,22 @@ impl Keys {
 
     async fn save(&self, mut key: KeyRecord, read: &ReadArgs) -> Result<(), CliError> {
         key.updated_ms = Some(self.now_ms);
-        if !self.store.update_key(&key).await.map_err(failed)? {
+        let mut write = self.store.begin_write().await.map_err(failed)?;
+        if !write.update_key(&key).await.map_err(failed)? {
             return Err(gone());
         }
+        write.commit().await.map_err(failed)?;
         let totals = self.store.key_totals(0).await.map_err(failed)?;
         print_key(&key, &totals_of(&totals, &key), read)
     }
 
     async fn delete(&self, args: &NamedArgs) -> Result<(), CliError> {
         let key = self.find(&args.key).await?;
-        if !self.store.delete_key(&key.hash).await.map_err(failed)? {
+        let mut write = self.store.begin_write().await.map_err(failed)?;
+        if !write.delete_key(&key.hash).await.map_err(failed)? {
             return Err(gone());
         }
+        write.commit().await.map_err(failed)?;
         if args.read.json {
             return output::json(&json!({ "data": { "deleted": true }, "deleted": true }));
         }
@@ -194,9 +200,11 @@ impl Keys {
         let old_hash = std::mem::replace(&mut key.hash, id::key_hash_hex(secret.expose()));
         key.label = id::key_label(secret.expose());
         key.updated_ms = Some(self.now_ms);
-        if !self.store.rotate_key(&old_hash, &key).await.map_err(failed)? {
+        let mut write = self.store.begin_write().await.map_err(failed)?;
+        if !write.rotate_key(&old_hash, &key).await.map_err(failed)? {
             return Err(gone());
         }
+        write.commit().await.map_err(failed)?;
         print_secret(&secret, &key, &args.read)
     }
 

@@ -75,11 +75,11 @@ pub(super) fn run(command: &UsageCommand) -> Result<(), CliError> {
     let Format::Csv = args.format;
     let config = args.config.load()?.config;
     let group_by: Vec<GroupBy> = args.group_by.iter().map(|&group| group.into()).collect();
-    let filter = UsageFilter { from_ms: args.from, to_ms: args.to };
+    let filter = UsageFilter { from_ms: args.from, to_ms: args.to, ..UsageFilter::default() };
     super::block_on(async {
         let store = super::open_store(&config).await?;
         let mut out = io::BufWriter::new(output::stream());
-        export(&store, filter, &group_by, &mut out).await.map_err(|error| match error {
+        export(&store, &filter, &group_by, &mut out).await.map_err(|error| match error {
             ExportError::Io(error) => CliError::Io(error),
             ExportError::Store(error) => CliError::Failed(error.to_string()),
         })

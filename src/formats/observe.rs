@@ -28,7 +28,13 @@ pub(super) fn event(observed: &mut Observed, event: &Event<'_>) {
             }
         }
         Event::ServiceTier(tier) => observed.service_tier = Some(tier.to_string()),
-        Event::Usage(usage) => observed.usage.merge(usage),
+        Event::Usage(usage) => {
+            observed.usage.merge(usage);
+            // Some say zero until the end.
+            if usage.completion.is_some_and(|tokens| tokens > 0) {
+                observed.counted_bytes = observed.content_bytes;
+            }
+        }
         Event::End => observed.ended = true,
         Event::ToolCallEnd { .. }
         | Event::Logprobs { .. }

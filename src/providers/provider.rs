@@ -43,6 +43,10 @@ pub struct Provider {
     pub timeouts: Timeouts,
     /// Whether closing the connection stops generation and billing.
     pub honours_cancel: bool,
+    /// Whether it is called on a contract of the callers' own.
+    pub byok: bool,
+    /// Whether it has agreed to keep nothing of what it is sent.
+    pub zero_retention: bool,
 }
 
 impl std::fmt::Debug for Provider {
@@ -235,6 +239,8 @@ mod tests {
                 total: second,
             },
             honours_cancel: true,
+            byok: false,
+            zero_retention: false,
         }
     }
 

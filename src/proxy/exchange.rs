@@ -15,7 +15,9 @@ use super::media::Fetched;
 use super::respond::{self, Broken, timed_out};
 use super::settle::UsageGuard;
 use super::state::{Services, Settings};
+use super::tariff::Tariff;
 use crate::error::{Blame, GatewayError, Kind, Retry};
+use crate::formats::charge::Charges;
 use crate::formats::translator::Translator;
 use crate::formats::{self, AnswerLabel, ApiFormat, Framing};
 use crate::json::Body;
@@ -90,6 +92,9 @@ impl<'e> Exchange<'e> {
                 return Err(GatewayError::internal("the plan has no candidate").into());
             };
             guard.note_attempt(candidate);
+            if !matches!(admitted.job, Job::CountTokens(_)) {
+                guard.open_record()?;
+            }
             cursor.attempts += 1;
             let picked = candidate.provider.keys.next(&candidate.upstream_model, &cursor.keys);
             let key = picked.map(|(index, key)| {
@@ -392,7 +397,23 @@ impl<'e> Exchange<'e> {
             created_s: self.services.clock.unix_s(),
             include_usage: self.settings.always_stream_usage || self.admitted.wants_usage,
             exclude_reasoning: self.back.hides_reasoning,
+            charges: self.charges(candidate),
         }
+    }
+
+    /// What the answer costs, for the formats that tell.
+    fn charges(&self, candidate: &Candidate) -> Option<Arc<dyn Charges>> {
+        use ApiFormat::{Completions, OpenAiChat, OpenAiResponses};
+        let tells = match self.admitted.job {
+            Job::Chat { client, .. } => {
+                matches!(client, OpenAiChat | OpenAiResponses | Completions)
+            }
+            Job::Embeddings => true,
+            Job::CountTokens(_) => false,
+        };
+        tells.then(|| -> Arc<dyn Charges> {
+            Arc::new(Tariff::new(candidate, self.admitted.body.len()))
+        })
     }
 
     /// A translator for the candidate's stream.

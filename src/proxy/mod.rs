@@ -2,12 +2,12 @@
 //!
 //! Reading order: [`entry`], [`operation`], `serve`, [`admit`], [`exchange`], [`encode`] (with
 //! [`media`]), [`dispatch`] (with [`authorize`]), [`failover`], [`respond`], [`settle`]; beside them
-//! [`raw`], [`local`] and [`reject`].
+//! [`raw`], [`local`], [`manage`] and [`reject`].
 //!
 //! | hook of Pingora | what it does here |
 //! |---|---|
 //! | `early_request_filter` | [`entry`]: limits, request id |
-//! | `request_filter` | [`entry`] gate, [`operation`], [`admit`], then [`exchange`] (chat, embeddings), [`local`] (models, health) or on to the pump ([`raw`]) |
+//! | `request_filter` | [`entry`] gate, [`operation`], [`admit`], then [`exchange`] (chat, embeddings), [`local`] (models, health), [`manage`] (keys, money) or on to the pump ([`raw`]) |
 //! | `upstream_peer`, `upstream_request_filter`, `upstream_response_filter`, `response_body_filter`, `fail_to_proxy` | [`raw`] only |
 //! | `logging` | metrics and the access line |
 //!
@@ -27,6 +27,7 @@ pub mod exchange;
 pub mod failover;
 pub mod keep_alive;
 pub mod local;
+pub mod manage;
 pub mod media;
 pub mod operation;
 pub mod raw;
@@ -36,6 +37,7 @@ pub mod respond;
 mod serve;
 pub mod settle;
 pub mod state;
+pub mod tariff;
 
 use crate::error::{GatewayError, Kind};
 use async_trait::async_trait;

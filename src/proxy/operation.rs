@@ -1,8 +1,10 @@
-//! What a request asks for, from its method and path: the only route table of the data plane.
+//! What a request asks for, from its method and path: the route table of the data plane, with that
+//! of management in [`api::routes`].
 //!
 //! Reserved paths win over provider names. A path is looked at as it stands: a path that would
 //! mean something else after decoding or normalising is refused, never repaired.
 
+use crate::api;
 use crate::formats::ApiFormat;
 use crate::providers::UpstreamCall;
 use http::{HeaderMap, Method};
@@ -35,6 +37,8 @@ pub enum Operation {
     GeminiModels(Option<String>),
     /// The record of a request.
     Generation,
+    /// Management: keys, money, usage.
+    Api(api::Route),
     /// A provider's own API.
     Raw {
         /// First segment of the path.
@@ -60,6 +64,7 @@ impl Operation {
             Self::Embeddings => "embeddings",
             Self::Models(_) | Self::GeminiModels(_) => "models",
             Self::Generation => "generation",
+            Self::Api(route) => route.handler.name(),
             Self::Raw { .. } => "raw",
         }
     }
@@ -161,10 +166,19 @@ impl Operation {
             return Err(RouteMiss::Ambiguous);
         }
         let versioned = path.strip_prefix("/api/v1").or_else(|| path.strip_prefix("/v1"));
-        if let Some(rest) = versioned
-            && rest.starts_with('/')
-        {
-            return below_v1(method, rest);
+        let found = match versioned {
+            Some(rest) if rest.starts_with('/') => below_v1(method, rest),
+            _ => Err(RouteMiss::NotFound),
+        };
+        if found != Err(RouteMiss::NotFound) {
+            return found;
+        }
+        match api::routes::find(method.as_str(), path) {
+            Ok(route) => return Ok(Self::Api(route)),
+            Err(api::routes::Miss::MethodNotAllowed(allowed)) => {
+                return Err(RouteMiss::MethodNotAllowed(allowed));
+            }
+            Err(api::routes::Miss::NotFound) => {}
         }
         if let Some(rest) = path.strip_prefix("/v1beta/models") {
             return below_v1beta(method, rest, query_alt);
@@ -292,6 +306,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
         samples.push(("POST", format!("/v1beta/models/gemini-2.5-flash:{action}")));
     }
     samples.push(("POST", "/openai/v1/chat/completions".into()));
+    samples.extend(api::routes::samples().into_iter().map(|(method, path, _)| (method, path)));
     samples
 }
 

@@ -11,6 +11,7 @@ use super::raw_tap::RawTap;
 use super::settle::UsageGuard;
 use crate::auth::ApiKey;
 use crate::auth::credential::query_without_key;
+use crate::config::RateLimit;
 use crate::error::{GatewayError, Kind};
 use crate::providers::google_token::Token;
 use crate::providers::{Authorization, Provider};
@@ -69,6 +70,10 @@ impl RawCall {
         }
         let candidate = opaque_candidate(provider);
         guard.note_attempt(&candidate);
+        if let Err(error) = guard.open_record() {
+            guard.fail(&error);
+            return Err(error);
+        }
         let model = named_model(path).unwrap_or_default();
         let picked = provider.keys.next("", &[]).map(|(index, _)| index);
         Ok(Self {
@@ -225,7 +230,9 @@ fn opaque_candidate(provider: &Arc<Provider>) -> Candidate {
         canonical: "".into(),
         configured: false,
         pricing: None,
+        context_length: None,
         max_completion_tokens: None,
+        rate_limit: RateLimit::default(),
     }
 }
 

@@ -7,6 +7,7 @@ use super::downstream::{Downstream, End};
 use super::entry;
 use super::exchange::Exchange;
 use super::local;
+use super::manage;
 use super::operation::{Operation, RouteMiss, Surface, plain_path};
 use super::raw::RawCall;
 use super::reject::{self, Reply};
@@ -59,6 +60,16 @@ pub(super) async fn serve(
         }
     };
     context.key_name = Some(Arc::clone(&key.name));
+    if let Operation::Api(route) = &asked.operation {
+        let mut client = Downstream::new(session);
+        let from = (query, context.request_id.as_str());
+        let call = manage::answer((services, &snapshot), &mut client, (&key, route), from);
+        match Box::pin(call).await {
+            Ok((header, body)) => write_answer(session, context, header, body).await,
+            Err(error) => reject(session, context, &error).await,
+        }
+        return true;
+    }
     match local::answer((services, &snapshot), &key, &asked.operation, query).await {
         Some(Ok(body)) => answer_locally(session, context, body).await,
         Some(Err(error)) => reject(session, context, &error).await,
@@ -285,11 +296,19 @@ async fn write_reply(session: &mut Session, context: &mut RequestContext, refuse
 }
 
 async fn answer_locally(session: &mut Session, context: &mut RequestContext, body: Bytes) {
-    let written = match reject::header(200, "application/json", &context.request_id) {
-        Ok(header) => Downstream::new(session).answer(header, body).await,
-        Err(error) => Err(error),
-    };
-    if let Err(error) = written {
+    match reject::header(200, "application/json", &context.request_id) {
+        Ok(header) => write_answer(session, context, header, body).await,
+        Err(error) => context.access.error = Some(error.kind),
+    }
+}
+
+async fn write_answer(
+    session: &mut Session,
+    context: &mut RequestContext,
+    header: ResponseHeader,
+    body: Bytes,
+) {
+    if let Err(error) = Downstream::new(session).answer(header, body).await {
         context.access.error = Some(error.kind);
     }
 }

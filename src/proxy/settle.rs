@@ -6,7 +6,7 @@
 
 use super::state::Services;
 use crate::auth::ApiKey;
-use crate::billing::price;
+use crate::billing::Bill;
 use crate::chat::Usage;
 use crate::error::{GatewayError, Kind};
 use crate::formats::Observed;
@@ -16,9 +16,6 @@ use crate::usage::{Generation, Outcome};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Bytes of English text per token, for providers that report no counts.
-const BYTES_PER_TOKEN: u64 = 4;
-
 /// The open record of one request.
 pub struct UsageGuard {
     services: Arc<Services>,
@@ -27,6 +24,7 @@ pub struct UsageGuard {
     prompt_bytes: u64,
     observed: Observed,
     started: Instant,
+    opened: bool,
     settled: bool,
 }
 
@@ -87,6 +85,7 @@ impl UsageGuard {
             prompt_bytes: 0,
             observed: Observed::default(),
             started: opening.started,
+            opened: false,
             settled: false,
         }
     }
@@ -114,6 +113,8 @@ impl UsageGuard {
     /// Notes that an attempt begins at this endpoint.
     pub fn note_attempt(&mut self, candidate: &Candidate) {
         self.record.attempts = self.record.attempts.saturating_add(1);
+        // What the endpoint before it said is not what this one is paid for.
+        self.observed = Observed::default();
         self.candidate = Some(candidate.clone());
     }
 
@@ -127,6 +128,28 @@ impl UsageGuard {
         if self.record.first_token_ms.is_none() {
             self.record.first_token_ms = Some(elapsed_ms(self.started));
         }
+    }
+
+    /// Writes to the journal that the request is about to be sent, with what will be kept of it
+    /// if the process dies: the prompt, estimated, at the price of the noted endpoint. Only the
+    /// first call does so. After an error the request must not be sent.
+    pub fn open_record(&mut self) -> Result<(), GatewayError> {
+        if std::mem::replace(&mut self.opened, true) {
+            return Ok(());
+        }
+        self.services.journal.open_request(&self.abandoned()).map_err(|error| {
+            let text = "usage cannot be recorded at the moment";
+            GatewayError::client(Kind::ProviderOverloaded, text).with_detail(error.to_string())
+        })
+    }
+
+    /// The record of the request if nothing more is heard of it.
+    fn abandoned(&self) -> Generation {
+        let mut record = self.record.clone();
+        record.outcome = Outcome::Abandoned;
+        name_endpoint(&mut record, self.candidate.as_ref());
+        charge(&mut record, &Bill::of_prompt(self.prompt_bytes), self.candidate.as_ref());
+        record
     }
 
     /// Writes the record to the journal. The first call counts, later ones do nothing.
@@ -156,40 +179,12 @@ impl UsageGuard {
         record.service_tier.clone_from(&self.observed.service_tier);
         record.finish_reason = self.observed.finish.map(|reason| reason.as_str().to_owned());
         record.native_finish_reason.clone_from(&self.observed.native_finish);
-        if let Some(candidate) = &self.candidate {
-            record.model = candidate.canonical.to_string();
-            record.provider = candidate.provider.slug.to_string();
-        }
+        name_endpoint(record, self.candidate.as_ref());
     }
 
-    /// An answer nobody saw a token of costs nothing, whatever the provider counted; an answer
-    /// without reported counts is estimated and marked.
     fn fill_in_cost(&mut self, outcome: Outcome) {
-        let answered = outcome == Outcome::Complete || self.observed.saw_content;
-        if !answered {
-            return;
-        }
-        self.record.usage = self.observed.usage;
-        if self.record.usage.prompt.is_none() {
-            self.record.usage_estimated = true;
-            self.record.usage.prompt = Some(self.prompt_bytes.div_ceil(BYTES_PER_TOKEN));
-        }
-        let broke_off = outcome != Outcome::Complete && !self.observed.ended;
-        if self.record.usage.completion.is_none() || broke_off {
-            let seen = self.observed.content_bytes.div_ceil(BYTES_PER_TOKEN);
-            let reported = self.record.usage.completion.unwrap_or(0);
-            self.record.usage_estimated |= seen > reported;
-            self.record.usage.completion = Some(reported.max(seen));
-        }
-        let pricing = self.candidate.as_ref().and_then(|candidate| candidate.pricing.as_ref());
-        if let Some(pricing) = pricing {
-            let cost =
-                price::cost(&self.record.usage, pricing, self.record.service_tier.as_deref());
-            self.record.cost_pico_usd = cost.total;
-            self.record.prompt_cost_pico_usd = cost.prompt;
-            self.record.completion_cost_pico_usd = cost.completion;
-            self.record.price_version.clone_from(&pricing.version);
-        }
+        let bill = Bill::of(outcome, &self.observed, self.prompt_bytes);
+        charge(&mut self.record, &bill, self.candidate.as_ref());
     }
 
     fn count(&self) {
@@ -227,6 +222,7 @@ impl UsageGuard {
             prompt_bytes: self.prompt_bytes,
             observed: self.observed.clone(),
             started: self.started,
+            opened: self.opened,
             settled: self.settled,
         };
         self.settled = true;
@@ -248,6 +244,26 @@ impl Drop for UsageGuard {
     fn drop(&mut self) {
         let outcome = if self.observed.saw_content { Outcome::Partial } else { Outcome::Failed };
         self.settle(outcome, Kind::Server.status(), Some(Kind::Server));
+    }
+}
+
+fn name_endpoint(record: &mut Generation, candidate: Option<&Candidate>) {
+    if let Some(candidate) = candidate {
+        record.model = candidate.canonical.to_string();
+        record.provider = candidate.provider.slug.to_string();
+    }
+}
+
+fn charge(record: &mut Generation, bill: &Bill, candidate: Option<&Candidate>) {
+    let pricing = candidate.and_then(|candidate| candidate.pricing.as_deref());
+    record.usage = bill.usage;
+    record.usage_estimated = bill.is_estimated;
+    let cost = bill.cost(pricing, record.service_tier.as_deref());
+    record.cost_pico_usd = cost.total;
+    record.prompt_cost_pico_usd = cost.prompt;
+    record.completion_cost_pico_usd = cost.completion;
+    if let Some(pricing) = pricing.filter(|_| !bill.is_free) {
+        record.price_version.clone_from(&pricing.version);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The ordered choices for one request.
 
 use crate::catalog::Pricing;
+use crate::config::RateLimit;
 use crate::formats::ApiFormat;
 use crate::providers::Provider;
 use std::sync::Arc;
@@ -18,8 +19,12 @@ pub struct Candidate {
     pub configured: bool,
     /// What it costs; `None` = not known.
     pub pricing: Option<Arc<Pricing>>,
+    /// Prompt plus answer, in tokens.
+    pub context_length: Option<u64>,
     /// Longest answer of the model, in tokens.
     pub max_completion_tokens: Option<u64>,
+    /// What all callers together may ask of the model.
+    pub rate_limit: RateLimit,
 }
 
 impl Candidate {

@@ -115,6 +115,7 @@ pub fn model(config: &Config, id: &str, entry: &ModelConfig) -> Model {
         max_completion_tokens: entry
             .max_completion_tokens
             .or_else(|| first(|known| known.max_completion_tokens)),
+        rate_limit: entry.rate_limit,
     }
 }
 

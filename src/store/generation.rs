@@ -122,6 +122,15 @@ pub enum Entry {
 }
 
 #[cfg(test)]
+impl crate::store::Store {
+    /// Adds settled requests.
+    pub(crate) async fn settle_for_test(&self, generations: &[Generation]) {
+        let entries: Vec<Entry> = generations.iter().cloned().map(Entry::Settle).collect();
+        self.apply(&entries, "test", "test", 0).await.unwrap();
+    }
+}
+
+#[cfg(test)]
 impl Generation {
     /// A complete request for tests.
     pub(crate) fn example(id: &str) -> Self {

@@ -1,7 +1,7 @@
 //! Keys made at run time.
 //!
-//! Changed by `api` and `cli`, loaded whole by `auth`, which watches [`Store::keys_version`].
-//! Only the hash of a key is here. What a newer version wrote into a row and this one does not
+//! Read by `api` and `cli`, loaded whole by `auth`, which watches [`Store::keys_version`]; changed
+//! in a [`super::Write`]. Only the hash of a key is here. What a newer version wrote into a row and this one does not
 //! know is kept; a row this one cannot judge is left out, so that it opens nothing.
 
 use super::{Store, StoreError};
@@ -11,7 +11,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use sqlx::any::AnyRow;
-use sqlx::{Any, Row, Transaction};
+use sqlx::{Any, Row};
+use std::fmt;
+use std::str::FromStr;
 
 /// A key as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -32,12 +34,18 @@ pub struct KeyRecord {
     pub limit_reset: LimitReset,
     /// Whether the limit may be overshot by requests in flight.
     pub budget_mode: BudgetMode,
+    /// Whether what it spends on contracts of the caller's own counts towards the limit.
+    pub include_byok_in_limit: bool,
     /// Limits of rate and concurrency.
     pub rate_limit: RateLimit,
     /// Providers it may use; `None` is all of them, empty is none.
     pub allowed_providers: Option<Vec<String>>,
     /// Patterns of models it may use; `None` is all of them, empty is none.
     pub allowed_models: Option<Vec<String>>,
+    /// Whether only providers that keep nothing of a request may serve it.
+    pub enforce_zdr: bool,
+    /// Hash of the management key that made it; `None` if it was made on the command line.
+    pub creator_hash: Option<String>,
     /// From when on it opens nothing, Unix milliseconds.
     pub expires_ms: Option<i64>,
     /// When it was made, Unix milliseconds.
@@ -46,16 +54,56 @@ pub struct KeyRecord {
     pub updated_ms: Option<i64>,
 }
 
-const INSERT: &str = "INSERT INTO api_keys (name, label, kind, disabled, limit_pico_usd, \
-     limit_reset, budget_mode, rate_limit_json, allowed_providers_json, allowed_models_json, \
-     expires_ms, updated_ms, hash, created_ms) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
-     ON CONFLICT (hash) DO NOTHING";
+/// Where a page of keys begins: after this key, in order of making.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyMark {
+    created_ms: i64,
+    hash: String,
+}
 
-const UPDATE: &str = "UPDATE api_keys SET name = $1, label = $2, kind = $3, disabled = $4, \
-     limit_pico_usd = $5, limit_reset = $6, budget_mode = $7, rate_limit_json = $8, \
-     allowed_providers_json = $9, allowed_models_json = $10, expires_ms = $11, updated_ms = $12 \
-     WHERE hash = $13";
+impl fmt::Display for KeyMark {
+    /// Text that a caller may hand back; read again by [`FromStr`].
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.created_ms, self.hash)
+    }
+}
+
+impl FromStr for KeyMark {
+    type Err = StoreError;
+
+    fn from_str(text: &str) -> Result<Self, StoreError> {
+        let unreadable = || StoreError::Unreadable("where a page begins");
+        let (created_ms, hash) = text.split_once('.').ok_or_else(unreadable)?;
+        let created_ms = created_ms.parse().map_err(|_| unreadable())?;
+        Ok(Self { created_ms, hash: hash.to_owned() })
+    }
+}
+
+/// Which keys to list.
+#[derive(Debug, Clone, Default)]
+pub struct KeyQuery {
+    /// After this key.
+    pub after: Option<KeyMark>,
+    /// Without this many.
+    pub skip: u32,
+    /// At most this many.
+    pub limit: u32,
+    /// Keys that open nothing for now, too.
+    pub include_disabled: bool,
+}
+
+/// A page of keys, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyPage {
+    /// The keys.
+    pub keys: Vec<KeyRecord>,
+    /// Where the next page begins; `None` after the last.
+    pub next: Option<KeyMark>,
+}
+
+const PAGE: &str = "SELECT * FROM api_keys \
+     WHERE (created_ms > $1 OR (created_ms = $1 AND hash > $2)) AND disabled <= $3 \
+     ORDER BY created_ms, hash LIMIT $4 OFFSET $5";
 
 impl Store {
     /// All keys, oldest first. Rows this version cannot read are logged and left out.
@@ -63,86 +111,38 @@ impl Store {
         let rows = sqlx::query("SELECT * FROM api_keys ORDER BY created_ms, hash")
             .fetch_all(&self.pool)
             .await?;
-        let readable = rows.iter().filter_map(|row| match read(row) {
-            Ok(key) => Some(key),
-            Err(error) => {
-                let hash: String = row.try_get("hash").unwrap_or_default();
-                tracing::error!(%error, hash, "stored key is not usable");
-                None
-            }
-        });
-        Ok(readable.collect())
+        Ok(readable(&rows))
     }
 
-    /// Adds a key.
-    pub async fn insert_key(&self, key: &KeyRecord) -> Result<(), StoreError> {
-        let mut transaction = self.begin_key_change().await?;
-        let added = bind(INSERT, key, &Map::new())?
-            .bind(key.created_ms)
-            .execute(&mut *transaction)
-            .await?
-            .rows_affected();
-        if added == 0 {
-            return Err(StoreError::KeyExists);
-        }
-        transaction.commit().await?;
-        Ok(())
-    }
-
-    /// Replaces everything but the hash and the time of making; false if there is no such key.
-    pub async fn update_key(&self, key: &KeyRecord) -> Result<bool, StoreError> {
-        let mut transaction = self.begin_key_change().await?;
-        let stored = sqlx::query("SELECT rate_limit_json FROM api_keys WHERE hash = $1")
-            .bind(&key.hash)
-            .fetch_optional(&mut *transaction)
-            .await?;
-        let Some(stored) = stored else { return Ok(false) };
-        let stored: String = stored.try_get("rate_limit_json")?;
-        let stored: Map<String, Value> = serde_json::from_str(&stored).unwrap_or_default();
-        bind(UPDATE, key, &stored)?.execute(&mut *transaction).await?;
-        transaction.commit().await?;
-        Ok(true)
-    }
-
-    /// Gives a key another secret; its policy and all its usage go with it. False if there is no
-    /// such key. Requests still running under the old one stay with the old hash.
-    pub async fn rotate_key(&self, old_hash: &str, key: &KeyRecord) -> Result<bool, StoreError> {
-        let mut transaction = self.begin_key_change().await?;
-        let changed = sqlx::query(
-            "UPDATE api_keys SET hash = $1, label = $2, updated_ms = $3 WHERE hash = $4",
-        )
-        .bind(&key.hash)
-        .bind(&key.label)
-        .bind(key.updated_ms)
-        .bind(old_hash)
-        .execute(&mut *transaction)
-        .await?;
-        if changed.rows_affected() == 0 {
-            return Ok(false);
-        }
-        for statement in [
-            "UPDATE key_usage SET key_hash = $1 WHERE key_hash = $2",
-            "UPDATE generations SET key_hash = $1 WHERE key_hash = $2",
-        ] {
-            sqlx::query(statement)
-                .bind(&key.hash)
-                .bind(old_hash)
-                .execute(&mut *transaction)
-                .await?;
-        }
-        transaction.commit().await?;
-        Ok(true)
-    }
-
-    /// Deletes a key; false if there is no such key. Its usage stays.
-    pub async fn delete_key(&self, hash: &str) -> Result<bool, StoreError> {
-        let mut transaction = self.begin_key_change().await?;
-        let deleted = sqlx::query("DELETE FROM api_keys WHERE hash = $1")
+    /// Some of them. Rows this version cannot read are left out, so a page may be short.
+    pub async fn keys_page(&self, query: &KeyQuery) -> Result<KeyPage, StoreError> {
+        let (created_ms, hash) =
+            query.after.as_ref().map_or((i64::MIN, ""), |mark| (mark.created_ms, &mark.hash));
+        let mut rows = sqlx::query(PAGE)
+            .bind(created_ms)
             .bind(hash)
-            .execute(&mut *transaction)
+            .bind(i64::from(query.include_disabled))
+            // One more tells whether there is another page.
+            .bind(i64::from(query.limit).saturating_add(1))
+            .bind(i64::from(query.skip))
+            .fetch_all(&self.pool)
             .await?;
-        transaction.commit().await?;
-        Ok(deleted.rows_affected() > 0)
+        let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
+        let is_last = rows.len() <= limit;
+        rows.truncate(limit);
+        let next = match rows.last() {
+            Some(row) if !is_last => {
+                Some(KeyMark { created_ms: row.try_get("created_ms")?, hash: row.try_get("hash")? })
+            }
+            _ => None,
+        };
+        Ok(KeyPage { keys: readable(&rows), next })
+    }
+
+    /// The key with this hash.
+    pub async fn key(&self, hash: &str) -> Result<Option<KeyRecord>, StoreError> {
+        let row = sqlx::query(ONE).bind(hash).fetch_optional(&self.pool).await?;
+        row.as_ref().map(read).transpose()
     }
 
     /// A number that grows with every change of a key, by whichever process.
@@ -152,21 +152,29 @@ impl Store {
             .await?;
         Ok(row.try_get("value")?)
     }
-
-    async fn begin_key_change(&self) -> Result<Transaction<'static, Any>, StoreError> {
-        let mut transaction = self.pool.begin().await?;
-        sqlx::query("UPDATE meta SET value = value + 1 WHERE name = 'keys_version'")
-            .execute(&mut *transaction)
-            .await?;
-        Ok(transaction)
-    }
 }
 
-type Query = sqlx::query::Query<'static, Any, sqlx::any::AnyArguments>;
+fn readable(rows: &[AnyRow]) -> Vec<KeyRecord> {
+    let readable = rows.iter().filter_map(|row| match read(row) {
+        Ok(key) => Some(key),
+        Err(error) => {
+            let hash: String = row.try_get("hash").unwrap_or_default();
+            tracing::error!(%error, hash, "stored key is not usable");
+            None
+        }
+    });
+    readable.collect()
+}
 
-/// Binds parameters 1 to 13 of `INSERT` and `UPDATE`. Unknown members of `stored_rate_limit`
+/// The key with the hash `$1`.
+pub(super) const ONE: &str = "SELECT * FROM api_keys WHERE hash = $1";
+
+/// A statement and its parameters.
+pub(super) type Query = sqlx::query::Query<'static, Any, sqlx::any::AnyArguments>;
+
+/// Binds parameters 1 to 15 of the statements that write a whole key. Unknown members of `stored_rate_limit`
 /// are kept.
-fn bind(
+pub(super) fn bind(
     statement: &'static str,
     key: &KeyRecord,
     stored_rate_limit: &Map<String, Value>,
@@ -184,15 +192,18 @@ fn bind(
         .bind(key.limit.map(|limit| limit.pico().to_string()))
         .bind(word(&key.limit_reset)?)
         .bind(word(&key.budget_mode)?)
+        .bind(i64::from(key.include_byok_in_limit))
         .bind(Value::Object(rate_limit).to_string())
         .bind(list(&key.allowed_providers)?)
         .bind(list(&key.allowed_models)?)
+        .bind(i64::from(key.enforce_zdr))
         .bind(key.expires_ms)
         .bind(key.updated_ms)
         .bind(key.hash.clone()))
 }
 
-fn read(row: &AnyRow) -> Result<KeyRecord, StoreError> {
+/// The key of a row.
+pub(super) fn read(row: &AnyRow) -> Result<KeyRecord, StoreError> {
     let limit: Option<String> = row.try_get("limit_pico_usd")?;
     let limit = limit.map(|pico| pico.parse().map(PicoUsd::from_pico)).transpose();
     Ok(KeyRecord {
@@ -204,9 +215,12 @@ fn read(row: &AnyRow) -> Result<KeyRecord, StoreError> {
         limit: limit.map_err(|_| StoreError::Unreadable("a key's limit"))?,
         limit_reset: from_word(&row.try_get::<String, _>("limit_reset")?)?,
         budget_mode: from_word(&row.try_get::<String, _>("budget_mode")?)?,
+        include_byok_in_limit: row.try_get::<i64, _>("include_byok_in_limit")? != 0,
         rate_limit: read_rate_limit(&row.try_get::<String, _>("rate_limit_json")?)?,
         allowed_providers: read_list(row.try_get("allowed_providers_json")?)?,
         allowed_models: read_list(row.try_get("allowed_models_json")?)?,
+        enforce_zdr: row.try_get::<i64, _>("enforce_zdr")? != 0,
+        creator_hash: row.try_get("creator_hash")?,
         expires_ms: row.try_get("expires_ms")?,
         created_ms: row.try_get("created_ms")?,
         updated_ms: row.try_get("updated_ms")?,

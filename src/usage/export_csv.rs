@@ -77,7 +77,7 @@ pub enum ExportError {
 /// Writes the requests that `filter` lets through, or their sums if `group_by` names any group.
 pub async fn export(
     store: &Store,
-    filter: UsageFilter,
+    filter: &UsageFilter,
     group_by: &[GroupBy],
     out: &mut impl Write,
 ) -> Result<(), ExportError> {
@@ -230,9 +230,9 @@ mod tests {
 
     async fn exported(rows: &[Generation], filter: UsageFilter, group_by: &[GroupBy]) -> String {
         let store = Store::open("memory:").await.unwrap();
-        store.apply(rows, "s", 1).await.unwrap();
+        store.settle_for_test(rows).await;
         let mut out = Vec::new();
-        export(&store, filter, group_by, &mut out).await.unwrap();
+        export(&store, &filter, group_by, &mut out).await.unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -272,7 +272,7 @@ mod tests {
              2026-09-21,anthropic/claude-sonnet-4.6,1250,17500,5000,7500,0,1250.00000000125\r\n\
              2026-09-22,anthropic/claude-sonnet-4.6,1250,17500,5000,7500,0,1250.00000000125\r\n"
         );
-        let filter = UsageFilter { from_ms: None, to_ms: Some(1_790_000_000_124) };
+        let filter = UsageFilter { to_ms: Some(1_790_000_000_124), ..UsageFilter::default() };
         let csv = exported(&rows, filter, &[GroupBy::User]).await;
         assert!(
             csv.ends_with(

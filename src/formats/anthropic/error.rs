@@ -153,6 +153,8 @@ struct ReplyError<'a> {
     r#type: &'static str,
     message: &'a str,
     error_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<Box<RawValue>>,
 }
 
 /// The body of an error reply to an Anthropic client.
@@ -163,11 +165,19 @@ pub fn encode(error: &GatewayError, request_id: &str) -> Bytes {
             r#type: error_type(error.kind),
             message: &error.message,
             error_type: error.kind.name(),
+            metadata: metadata(error),
         },
         request_id,
     };
     // Three strings always serialise.
     serde_json::to_vec(&reply).unwrap_or_default().into()
+}
+
+fn metadata(error: &GatewayError) -> Option<Box<RawValue>> {
+    let members: Vec<String> =
+        error.facts.iter().map(|(name, fact)| format!("\"{name}\":{fact}")).collect();
+    let object = format!("{{{}}}", members.join(","));
+    RawValue::from_string(object).ok().filter(|_| !members.is_empty())
 }
 
 /// Appends the error as the last event of an Anthropic client's stream.

@@ -182,6 +182,13 @@ pub fn encode(error: &GatewayError, request_id: &str) -> Bytes {
             members.insert(key.to_owned(), value.into());
         }
     }
+    for (name, fact) in &error.facts {
+        if let (Ok(value), Some(members)) =
+            (serde_json::from_str(&fact.to_string()), metadata.as_object_mut())
+        {
+            members.insert((*name).to_owned(), value);
+        }
+    }
     let mut details = vec![
         json!({
             "@type": "type.googleapis.com/google.rpc.ErrorInfo",

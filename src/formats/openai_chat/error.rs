@@ -173,6 +173,18 @@ fn write_v1(error: &GatewayError, out: &mut BytesMut) {
         .as_deref()
         .filter(|word| error.blame == Blame::Client && is_openai_code(word));
     write_optional(out, code_word(error.kind).or(own_word));
+    if !error.facts.is_empty() {
+        out.put_slice(br#","metadata":{"error_type":"#);
+        write_string(out, error.kind.name());
+        write_facts(error, out);
+        out.put_slice(b"}");
+    }
+}
+
+fn write_facts(error: &GatewayError, out: &mut BytesMut) {
+    for (name, fact) in &error.facts {
+        out.put_slice(format!(",\"{name}\":{fact}").as_bytes());
+    }
 }
 
 fn write_openrouter(error: &GatewayError, request_id: &str, out: &mut BytesMut) {
@@ -188,6 +200,7 @@ fn write_openrouter(error: &GatewayError, request_id: &str, out: &mut BytesMut) 
         out.put_slice(br#","provider_code":"#);
         write_string(out, code);
     }
+    write_facts(error, out);
     out.put_slice(br#","request_id":"#);
     write_string(out, request_id);
     out.put_slice(b"}");

@@ -1,6 +1,7 @@
 //! Which names lead where, and which nowhere.
 
 use super::*;
+use crate::config::RateLimit;
 use crate::providers::{KeyPool, Timeouts, vendor};
 use crate::upstream::{Http2, Upstream, UpstreamOptions};
 use std::time::Duration;
@@ -31,6 +32,8 @@ fn provider(slug: &str, format: ApiFormat, aliases: &[&str]) -> Arc<Provider> {
         extra_headers: Vec::new(),
         timeouts: Timeouts { first_byte: second, first_token: second, idle: second, total: second },
         honours_cancel: true,
+        byok: false,
+        zero_retention: false,
     })
 }
 
@@ -46,6 +49,7 @@ fn model(id: &str, endpoints: &[(&str, &str)]) -> Model {
         endpoints: endpoints.iter().map(endpoint).collect(),
         context_length: None,
         max_completion_tokens: Some(7),
+        rate_limit: RateLimit::default(),
     }
 }
 

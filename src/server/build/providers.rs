@@ -60,6 +60,8 @@ pub(super) fn provider(
         extra_headers: extra_headers(slug, config)?,
         timeouts: timeouts(config.timeouts),
         honours_cancel: config.honours_cancel,
+        byok: config.byok,
+        zero_retention: config.data_policy.zdr,
     })
 }
 

@@ -6,7 +6,8 @@
 
 use super::record::{self, Parsed};
 use super::segment;
-use crate::store::Generation;
+use crate::store::{Entry, Generation};
+use serde::Deserialize;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -57,8 +58,8 @@ pub(in crate::usage) enum End {
 #[derive(Debug)]
 pub(in crate::usage) struct Batch {
     /// The records, in the order they were written.
-    pub(in crate::usage) generations: Vec<Generation>,
-    /// Intact payloads that are no [`Generation`]: written by a newer version.
+    pub(in crate::usage) entries: Vec<Entry>,
+    /// Intact payloads that are no [`Entry`]: written by a newer version.
     pub(in crate::usage) foreign: Vec<Vec<u8>>,
     /// Where the next batch starts.
     pub(in crate::usage) position: Position,
@@ -82,8 +83,7 @@ pub(in crate::usage) fn read(
     let wanted_bytes = end_bytes.saturating_sub(position.offset_bytes).min(CHUNK_BYTES);
     let chunk = read_at(&file, position.offset_bytes, wanted_bytes)?;
 
-    let mut batch =
-        Batch { generations: Vec::new(), foreign: Vec::new(), position, end: End::More };
+    let mut batch = Batch { entries: Vec::new(), foreign: Vec::new(), position, end: End::More };
     let stopped = scan(&chunk, limit, &mut batch);
     let reached_end = position.offset_bytes.saturating_add(wanted_bytes) >= end_bytes;
     batch.end = match stopped {
@@ -126,9 +126,9 @@ fn scan(mut bytes: &[u8], limit: usize, batch: &mut Batch) -> Stopped {
         if batch.position.previous.is_some_and(|previous| found.sequence <= previous) {
             return Stopped::Corrupt;
         }
-        match serde_json::from_slice(found.payload) {
-            Ok(generation) => batch.generations.push(generation),
-            Err(_) => batch.foreign.push(found.payload.to_vec()),
+        match entry(found.payload) {
+            Some(entry) => batch.entries.push(entry),
+            None => batch.foreign.push(found.payload.to_vec()),
         }
         let record_bytes = record::HEADER_BYTES.saturating_add(found.payload.len());
         batch.position.previous = Some(found.sequence);
@@ -139,11 +139,55 @@ fn scan(mut bytes: &[u8], limit: usize, batch: &mut Batch) -> Stopped {
     Stopped::Limit
 }
 
+/// What a payload says, if it is of this version.
+pub(super) fn entry(payload: &[u8]) -> Option<Entry> {
+    #[derive(Deserialize)]
+    struct Opened {
+        open: Generation,
+    }
+    if payload.starts_with(br#"{"open":"#) {
+        serde_json::from_slice(payload).ok().map(|Opened { open }| Entry::Open(open))
+    } else {
+        serde_json::from_slice(payload).ok().map(Entry::Settle)
+    }
+}
+
+/// What a damaged segment still holds behind its last good record.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(in crate::usage) struct Damage {
+    /// Settled requests that can still be read there.
+    pub(in crate::usage) readable: u64,
+    /// The first of their ids.
+    pub(in crate::usage) first_id: String,
+    /// The last of them.
+    pub(in crate::usage) last_id: String,
+}
+
+/// Looks behind `position` for what a person may still find in damaged segment `name`.
+pub(in crate::usage) fn damage(dir: &Path, name: &str, position: Position) -> io::Result<Damage> {
+    let (file, _) = segment::open(&dir.join(name))?;
+    let rest_bytes = file.metadata()?.len().saturating_sub(position.offset_bytes);
+    let bytes = read_at(&file, position.offset_bytes, rest_bytes)?;
+    let mut damage = Damage::default();
+    for payload in record::all_later(&bytes, position.previous) {
+        if let Some(Entry::Settle(settled)) = entry(payload) {
+            if damage.readable == 0 {
+                damage.first_id.clone_from(&settled.id);
+            }
+            damage.last_id = settled.id;
+            damage.readable = damage.readable.saturating_add(1);
+        }
+    }
+    Ok(damage)
+}
+
 /// What `rest`, which does not begin with a record, is: the end of the segment or damage in it.
 fn judge_rest(rest: &[u8], previous: Option<u64>, stopped: Stopped) -> End {
     let after_first = rest.get(1..).unwrap_or_default();
     let unwritten = rest.iter().all(|&byte| byte == 0);
-    if (stopped == Stopped::Incomplete || unwritten) && !record::any_later(after_first, previous) {
+    if (stopped == Stopped::Incomplete || unwritten)
+        && record::all_later(after_first, previous).next().is_none()
+    {
         End::Torn(rest.len() as u64)
     } else {
         End::Corrupt

@@ -1,0 +1,117 @@
+//! The query of a management call: its parameters, decoded, each at most once.
+//!
+//! Used by every handler that takes parameters. The credential may stand there too and is left
+//! out, so that nothing here can show it.
+
+use crate::error::{GatewayError, Kind};
+use std::fmt::Display;
+use std::str::FromStr;
+
+/// Parameters of a query.
+#[derive(Debug, Default)]
+pub struct Query {
+    pairs: Vec<(String, String)>,
+}
+
+impl Query {
+    /// Reads a query string; refuses what is not UTF-8, a broken escape and a repeated parameter.
+    pub fn parse(query: Option<&str>) -> Result<Self, GatewayError> {
+        let mut pairs: Vec<(String, String)> = Vec::new();
+        for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            if name == "key" {
+                continue;
+            }
+            let name = decode(name).ok_or_else(|| broken("the query has a broken escape"))?;
+            let value = decode(value)
+                .ok_or_else(|| broken("the value has a broken escape").with_param(name.clone()))?;
+            if pairs.iter().any(|(known, _)| *known == name) {
+                let text = format!("the query parameter {name} appears twice");
+                return Err(broken(text).with_param(name));
+            }
+            pairs.push((name, value));
+        }
+        Ok(Self { pairs })
+    }
+
+    /// The value of a parameter; an empty one counts as absent.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let pair = self.pairs.iter().find(|(known, _)| known == name);
+        pair.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    /// The value of a parameter, read as `T`; an error that names the parameter and what is
+    /// `expected` of it.
+    pub fn read<T: FromStr>(
+        &self,
+        name: &'static str,
+        expected: impl Display,
+    ) -> Result<Option<T>, GatewayError> {
+        self.get(name).map(|text| text.parse().map_err(|_| wrong(name, expected))).transpose()
+    }
+
+    /// True or false; absent is false.
+    pub fn flag(&self, name: &'static str) -> Result<bool, GatewayError> {
+        match self.get(name) {
+            None | Some("false" | "0") => Ok(false),
+            Some("true" | "1") => Ok(true),
+            Some(_) => Err(wrong(name, "true or false")),
+        }
+    }
+}
+
+/// A parameter that is not what it must be.
+pub fn wrong(name: &'static str, expected: impl Display) -> GatewayError {
+    broken(format!("{name} must be {expected}")).with_param(name)
+}
+
+fn broken(text: impl Into<std::borrow::Cow<'static, str>>) -> GatewayError {
+    GatewayError::client(Kind::InvalidRequest, text)
+}
+
+fn decode(text: &str) -> Option<String> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        decoded.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let high = char::from(bytes.next()?).to_digit(16)?;
+                let low = char::from(bytes.next()?).to_digit(16)?;
+                u8::try_from(high * 16 + low).ok()?
+            }
+            byte => byte,
+        });
+    }
+    String::from_utf8(decoded).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_decoded_and_the_credential_is_not_among_them() {
+        let query = Query::parse(Some("a=1&b=x%20y+z&key=secret&c&&d=%C3%A9")).unwrap();
+        let expected = [("a", Some("1")), ("b", Some("x y z")), ("key", None), ("d", Some("é"))];
+        for (name, value) in expected.into_iter().chain([("c", None), ("none", None)]) {
+            assert_eq!(query.get(name), value, "{name}");
+        }
+        assert_eq!(query.read::<u64>("a", "a number").unwrap(), Some(1));
+        assert_eq!(query.read::<u64>("none", "a number").unwrap(), None);
+        assert!(query.flag("a").unwrap());
+        assert!(!query.flag("none").unwrap());
+    }
+
+    #[test]
+    fn mistakes_name_the_parameter() {
+        for (query, param) in [("a=%zz", "a"), ("a=%C3", "a"), ("a=1&a=2", "a"), ("a=1&%61=", "a")]
+        {
+            let error = Query::parse(Some(query)).unwrap_err();
+            assert_eq!(error.param.as_deref(), Some(param), "{query}");
+        }
+        let query = Query::parse(Some("n=x")).unwrap();
+        assert_eq!(query.read::<u64>("n", "a number").unwrap_err().param.as_deref(), Some("n"));
+        assert_eq!(query.flag("n").unwrap_err().to_string(), "n must be true or false");
+    }
+}
