@@ -90,8 +90,13 @@ pub fn model(config: &Config, id: &str, entry: &ModelConfig) -> Model {
     let provider = config.provider(prefix).map_or(prefix, |(slug, _)| slug).to_owned();
     let of_prefix = EndpointConfig { provider, upstream_model: None, price: None };
     let endpoints = entry.endpoints.as_deref().unwrap_or(std::slice::from_ref(&of_prefix));
-    let known: Vec<Option<&Known>> =
-        endpoints.iter().map(|endpoint| known_model(config, endpoint, bare)).collect();
+    let known: Vec<Option<&Known>> = endpoints
+        .iter()
+        .map(|endpoint| {
+            let upstream_model = endpoint.upstream_model.as_deref().unwrap_or(bare);
+            known_model(config, &endpoint.provider, upstream_model)
+        })
+        .collect();
     let first =
         |size: fn(&Known) -> Option<u64>| known.iter().flatten().find_map(|known| size(known));
     Model {
@@ -119,10 +124,14 @@ pub fn model(config: &Config, id: &str, entry: &ModelConfig) -> Model {
     }
 }
 
-/// What is known of the model that an endpoint serves.
-fn known_model(config: &Config, endpoint: &EndpointConfig, bare: &str) -> Option<&'static Known> {
-    let (_, provider) = config.provider(&endpoint.provider)?;
-    providers::price_list(provider)?.find(endpoint.upstream_model.as_deref().unwrap_or(bare))
+/// What is known without the configuration of a model that a configured provider serves.
+pub fn known_model(
+    config: &Config,
+    provider: &str,
+    upstream_model: &str,
+) -> Option<&'static Known> {
+    let (_, provider) = config.provider(provider)?;
+    providers::price_list(provider)?.find(upstream_model)
 }
 
 fn keys(config: &Config, secrets: &ResolvedSecrets) -> Vec<ApiKey> {

@@ -8,7 +8,7 @@ const TEXT: &str = include_str!("../../../conf/models.txt");
 
 fn all() -> impl Iterator<Item = (&'static str, &'static str, &'static Known)> {
     CATALOG.lists.iter().flat_map(|(provider, list)| {
-        list.names().map(|name| {
+        list.names().map(move |name| {
             let known = list.exactly(name);
             (*provider, name, known.unwrap_or_else(|| panic!("{provider}/{name} is not read")))
         })
