@@ -15,7 +15,7 @@ KEYS = $$OPENAI_API_KEY$$ANTHROPIC_API_KEY$$GEMINI_API_KEY
 APT_INSTALL = [ "$$(id -u)" = 0 ] && apt-get update -qq && \
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
 
-.PHONY: help run build test lint fmt doc unit-test corpus-test sdk-test sdk-python sdk-node loom bench bench-guard fuzz conf clean tools postgres
+.PHONY: help run build test lint fmt doc unit-test catalog-test corpus-test sdk-test sdk-python sdk-node loom bench bench-guard fuzz conf catalog clean tools postgres
 
 help:
 	@echo "make run    build the release and serve on 127.0.0.1:8080"
@@ -45,6 +45,8 @@ test: tools
 	@$(CARGO) clippy --quiet --locked --all-targets -- -D warnings
 	@echo "== tests"
 	@$(MAKE) unit-test
+	@echo "== the price catalog and what makes it"
+	@$(MAKE) catalog-test
 	@echo "== recorded traffic through every pair of formats"
 	@$(MAKE) corpus-test
 	@echo "== model checks"
@@ -69,6 +71,13 @@ unit-test: tools postgres
 	else \
 		$(CARGO) test --quiet --locked; \
 	fi
+
+catalog-test:
+	@python3 -B -m unittest -q conf/catalog/test_catalog.py
+
+# Built-in prices anew from the public tables; refused where a price leaps. Then look at the changes.
+catalog:
+	@python3 -B conf/catalog/regenerate.py
 
 # Shows a table per check. It also writes what the vendors' SDKs read in sdk-python.
 corpus-test: tools

@@ -13,6 +13,7 @@ mod keys;
 mod mock;
 mod models;
 mod output;
+mod reprice;
 mod run;
 mod usage;
 

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use super::reprice::{self, RepriceArgs};
 use super::{CliError, ConfigArgs, output};
 use crate::store::UsageFilter;
 use crate::usage::export_csv::{ExportError, GroupBy, export};
@@ -16,6 +17,8 @@ use crate::usage::export_csv::{ExportError, GroupBy, export};
 pub(super) enum UsageCommand {
     /// Print every request, or sums by groups.
     Export(ExportArgs),
+    /// Compute the cost of recorded requests anew, with the prices of today.
+    Reprice(RepriceArgs),
 }
 
 /// Flags of `arouter usage export`.
@@ -71,7 +74,13 @@ impl From<Group> for GroupBy {
 
 /// Runs one of them.
 pub(super) fn run(command: &UsageCommand) -> Result<(), CliError> {
-    let UsageCommand::Export(args) = command;
+    match command {
+        UsageCommand::Export(args) => run_export(args),
+        UsageCommand::Reprice(args) => reprice::run(args),
+    }
+}
+
+fn run_export(args: &ExportArgs) -> Result<(), CliError> {
     let Format::Csv = args.format;
     let config = args.config.load()?.config;
     let group_by: Vec<GroupBy> = args.group_by.iter().map(|&group| group.into()).collect();
@@ -86,7 +95,8 @@ pub(super) fn run(command: &UsageCommand) -> Result<(), CliError> {
     })
 }
 
-fn time_ms(text: &str) -> Result<i64, String> {
+/// Reads a date, or a point in time, as Unix milliseconds.
+pub(super) fn time_ms(text: &str) -> Result<i64, String> {
     let time = match text.parse::<Date>() {
         Ok(date) if !text.contains(['T', 't', ' ']) => {
             date.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp())

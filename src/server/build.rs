@@ -7,7 +7,7 @@ mod providers;
 
 use crate::auth::api_key::hash_hex;
 use crate::auth::{ApiKey, KeyTable};
-use crate::catalog::{Endpoint, Model, Pricing};
+use crate::catalog::{Endpoint, Known, Model, Pricing};
 use crate::config::{
     Config, EndpointConfig, KeyConfig, Loaded, ModelConfig, ResolvedSecrets, StreamUsage,
     Unrecorded,
@@ -93,29 +93,56 @@ fn settings(config: &Config) -> Settings {
     }
 }
 
-/// A model of the configuration, with what it leaves out filled in.
+/// A model of the configuration, with what it leaves out filled in: by its prefix, and from the
+/// built-in list of whoever serves it.
 pub fn model(config: &Config, id: &str, entry: &ModelConfig) -> Model {
     let default = config.defaults.provider.as_deref().unwrap_or_default();
     let (prefix, bare) = id.split_once('/').unwrap_or((default, id));
-    let of_prefix = || {
-        let provider = config.provider(prefix).map_or(prefix, |(slug, _)| slug);
-        vec![Endpoint { provider: provider.into(), upstream_model: bare.into(), pricing: None }]
-    };
-    let configured = |endpoint: &EndpointConfig| Endpoint {
-        provider: endpoint.provider.as_str().into(),
-        upstream_model: endpoint.upstream_model.as_deref().unwrap_or(bare).into(),
-        pricing: endpoint.price.clone().map(|table| Arc::new(Pricing::new(table))),
-    };
+    let provider = config.provider(prefix).map_or(prefix, |(slug, _)| slug).to_owned();
+    let of_prefix = EndpointConfig { provider, upstream_model: None, price: None };
+    let endpoints = entry.endpoints.as_deref().unwrap_or(std::slice::from_ref(&of_prefix));
+    let known: Vec<Option<&Known>> = endpoints
+        .iter()
+        .map(|endpoint| {
+            let upstream_model = endpoint.upstream_model.as_deref().unwrap_or(bare);
+            known_model(config, &endpoint.provider, upstream_model)
+        })
+        .collect();
+    let first =
+        |size: fn(&Known) -> Option<u64>| known.iter().flatten().find_map(|known| size(known));
     Model {
         id: id.into(),
-        endpoints: entry
-            .endpoints
-            .as_ref()
-            .map_or_else(of_prefix, |endpoints| endpoints.iter().map(configured).collect()),
-        context_length: entry.context_length,
-        max_completion_tokens: entry.max_completion_tokens,
+        endpoints: endpoints
+            .iter()
+            .zip(&known)
+            .map(|(endpoint, known)| Endpoint {
+                provider: endpoint.provider.as_str().into(),
+                upstream_model: endpoint.upstream_model.as_deref().unwrap_or(bare).into(),
+                pricing: match &endpoint.price {
+                    Some(table) => Some(Arc::new(Pricing::new(table.clone()))),
+                    None => known.and_then(|known| known.pricing.clone()),
+                },
+                max_completion_tokens: entry
+                    .max_completion_tokens
+                    .or_else(|| known.and_then(|known| known.max_completion_tokens)),
+            })
+            .collect(),
+        context_length: entry.context_length.or_else(|| first(|known| known.context_length)),
+        max_completion_tokens: entry
+            .max_completion_tokens
+            .or_else(|| first(|known| known.max_completion_tokens)),
         rate_limit: entry.rate_limit,
     }
+}
+
+/// What is known without the configuration of a model that a configured provider serves.
+pub fn known_model(
+    config: &Config,
+    provider: &str,
+    upstream_model: &str,
+) -> Option<&'static Known> {
+    let (_, provider) = config.provider(provider)?;
+    providers::price_list(provider)?.find(upstream_model)
 }
 
 /// The keys of the file, by name.
