@@ -144,6 +144,8 @@ pub struct Observed {
     pub upstream_id: Option<String>,
     /// The provider's name of the model that answered.
     pub upstream_model: Option<String>,
+    /// The service tier it says it was served in, in the provider's word.
+    pub service_tier: Option<String>,
     /// Whether any content (text, reasoning, tool call, image, refusal) was seen.
     pub saw_content: bool,
     /// Bytes of text, reasoning and tool arguments relayed, to estimate tokens if none are reported.

@@ -31,7 +31,7 @@ impl Tariff {
 impl Charges for Tariff {
     fn charge(&self, observed: &Observed) -> Charge {
         let bill = Bill::of(Outcome::Complete, observed, self.prompt_bytes);
-        let cost = bill.cost(self.pricing.as_deref());
+        let cost = bill.cost(self.pricing.as_deref(), observed.service_tier.as_deref());
         Charge {
             usage: bill.usage,
             total: cost.total,

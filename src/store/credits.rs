@@ -8,7 +8,8 @@ use super::{Store, StoreError};
 use crate::money::PicoUsd;
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
-use std::cmp::Reverse;
+use std::fmt;
+use std::str::FromStr;
 
 /// Id of the credit that the configuration opens the account with.
 const OPENING: &str = "opening";
@@ -99,6 +100,24 @@ impl MovementMark {
     }
 }
 
+impl fmt::Display for MovementMark {
+    /// Text that a caller may hand back; read again by [`FromStr`].
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.created_ms, self.id)
+    }
+}
+
+impl FromStr for MovementMark {
+    type Err = StoreError;
+
+    fn from_str(text: &str) -> Result<Self, StoreError> {
+        let unreadable = || StoreError::Unreadable("where a page begins");
+        let (created_ms, id) = text.split_once('.').ok_or_else(unreadable)?;
+        let created_ms = created_ms.parse().map_err(|_| unreadable())?;
+        Ok(Self { created_ms, id: id.to_owned() })
+    }
+}
+
 impl Store {
     /// Opens the account with `amount`, unless there ever was a credit. True if it did.
     pub async fn ensure_opening_credit(
@@ -133,11 +152,7 @@ impl Store {
     ) -> Result<Vec<Movement>, StoreError> {
         let mut movements = self.movements(CREDITS_BEFORE, (limit, mark), credit).await?;
         movements.extend(self.movements(USAGE_BEFORE, (limit, mark), request).await?);
-        movements.sort_by(|a, b| {
-            Reverse(a.created_ms)
-                .cmp(&Reverse(b.created_ms))
-                .then_with(|| Reverse(&a.id).cmp(&Reverse(&b.id)))
-        });
+        movements.sort_by(|a, b| (b.created_ms, &b.id).cmp(&(a.created_ms, &a.id)));
         movements.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         Ok(movements)
     }
