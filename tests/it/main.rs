@@ -17,6 +17,7 @@
 mod asks;
 mod bodies;
 mod certificates;
+mod costs;
 mod crashes;
 mod disconnects;
 mod durability;
