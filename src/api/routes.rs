@@ -225,7 +225,7 @@ mod tests {
         for (method, path, callers) in samples() {
             assert_eq!(find(method, &path).unwrap().callers, callers, "{method} {path}");
             assert!(matches!(find("TRACE", &path), Err(Miss::MethodNotAllowed(_))), "{path}");
-            assert_eq!(find(method, &format!("{path}/x")), Err(Miss::NotFound), "{path}");
+            assert_eq!(find(method, &format!("{path}/x/y")), Err(Miss::NotFound), "{path}");
         }
     }
 }
