@@ -23,6 +23,7 @@ mod errors_table;
 mod failures;
 mod goaway;
 mod http2;
+mod keys_api;
 mod load;
 mod media;
 mod observability;
