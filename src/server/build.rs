@@ -95,7 +95,7 @@ pub fn model(config: &Config, id: &str, entry: &ModelConfig) -> Model {
     let configured = |endpoint: &EndpointConfig| Endpoint {
         provider: endpoint.provider.as_str().into(),
         upstream_model: endpoint.upstream_model.as_deref().unwrap_or(bare).into(),
-        pricing: endpoint.price.map(|table| Arc::new(Pricing::new(table))),
+        pricing: endpoint.price.clone().map(|table| Arc::new(Pricing::new(table))),
     };
     Model {
         id: id.into(),
