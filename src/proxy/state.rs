@@ -7,6 +7,7 @@
 use crate::auth::{Authenticator, KeyBook, KeyTable};
 use crate::clock::Clock;
 use crate::config::MediaConfig;
+use crate::limits::Meters;
 use crate::routing::RoutingTable;
 use crate::store::{KeyRecord, Store};
 use crate::telemetry::Metrics;
@@ -60,6 +61,8 @@ pub struct Services {
     pub authenticator: Arc<Authenticator>,
     /// Changes the keys of the store.
     pub key_book: KeyBook,
+    /// How much was used and spent, and by whom.
+    pub meters: Arc<Meters>,
     /// Connections to providers.
     pub connector: Connector,
     /// The usage journal.

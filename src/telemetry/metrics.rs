@@ -85,6 +85,7 @@ pub struct Metrics {
     attempts: IntCounterVec,
     tokens: IntCounterVec,
     auth_failures: IntCounterVec,
+    refusals: IntCounterVec,
     dropped_parameters: IntCounterVec,
     reloads: IntCounterVec,
     cost_usd: Counter,
@@ -96,6 +97,8 @@ pub struct Metrics {
     pub client_cancelled: IntCounter,
     /// Complete answers that cost nothing, which usually means a missing price.
     pub zero_cost_requests: IntCounter,
+    overshoot_usd: Counter,
+    counter_drift_usd: Counter,
     /// Usage records that could not be written to the journal.
     pub usage_records_lost: IntCounter,
     /// Bytes of the journal that are not in the store yet.
@@ -147,6 +150,11 @@ impl Metrics {
                 "Requests refused for their credential.",
                 &["reason"],
             )?,
+            refusals: make.counters(
+                "arouter_refusals_total",
+                "Requests that a limit refused, by the limit.",
+                &["reason"],
+            )?,
             dropped_parameters: make.counters(
                 "arouter_dropped_parameters_total",
                 "Parameters of requests that the provider's format cannot express.",
@@ -175,6 +183,14 @@ impl Metrics {
             zero_cost_requests: make.counter(
                 "arouter_zero_cost_requests_total",
                 "Complete answers that cost nothing.",
+            )?,
+            overshoot_usd: make.amount(
+                "arouter_budget_overshoot_usd_total",
+                "Money that requests of keys with a limit cost above what was held for them.",
+            )?,
+            counter_drift_usd: make.amount(
+                "arouter_counter_drift_usd_total",
+                "Spending that the store knew of and the counters did not.",
             )?,
             usage_records_lost: make.counter(
                 "arouter_usage_events_dropped_total",
@@ -296,6 +312,11 @@ impl Metrics {
     /// Counts a request that goes on to another endpoint.
     pub fn count_failover(&self, from: &str, to: &str, reason: &'static str) {
         self.failovers.with_label_values(&[from, to, reason]).inc();
+    }
+
+    /// Counts a request that a limit refused.
+    pub fn count_refusal(&self, reason: &'static str) {
+        self.refusals.with_label_values(&[reason]).inc();
     }
 
     /// Counts a refused credential.

@@ -3,7 +3,9 @@
 use super::*;
 use crate::auth::{Credential, KeyTable};
 use crate::clock::Clock;
+use crate::config;
 use crate::config::{BudgetMode, LimitReset, RateLimit};
+use crate::limits::SteadyClock;
 
 fn record(secret: &str) -> KeyRecord {
     KeyRecord {
@@ -35,7 +37,11 @@ struct Process {
 impl Process {
     fn new(store: &Store) -> Self {
         let authenticator = Arc::new(Authenticator::new(Clock::System));
-        let book = KeyBook::new(store.clone(), Arc::clone(&authenticator));
+        let book = KeyBook::new(
+            store.clone(),
+            Arc::clone(&authenticator),
+            Arc::new(Meters::new(SteadyClock::new(Clock::System))),
+        );
         Self { authenticator, book }
     }
 
