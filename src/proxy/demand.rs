@@ -68,8 +68,8 @@ pub struct Demand {
 }
 
 impl Demand {
-    /// The demand of a checked body.
-    pub fn of(job: &Job, body: &[u8], head: &Head) -> Self {
+    /// The demand of a checked body. Whether its bytes bound it is looked at for `strict` only.
+    pub fn of((job, mode): (&Job, BudgetMode), body: &[u8], head: &Head) -> Self {
         if matches!(job, Job::CountTokens(_)) {
             return Self::default();
         }
@@ -86,9 +86,8 @@ impl Demand {
         let count_of_config = in_config(["candidateCount", "candidate_count"]);
         Self {
             body_bytes: u64::try_from(body.len()).unwrap_or(u64::MAX),
-            is_plain_text: !BEYOND_ITS_BYTES
-                .iter()
-                .any(|mark| memmem::find(body, mark).is_some()),
+            is_plain_text: mode == BudgetMode::Strict
+                && !BEYOND_ITS_BYTES.iter().any(|mark| memmem::find(body, mark).is_some()),
             completion_cap: CAPS.iter().filter_map(in_head).chain(cap_of_config).max(),
             alternatives: COUNTS
                 .iter()
@@ -161,7 +160,8 @@ mod tests {
 
     fn demand(client: ApiFormat, body: &str) -> Demand {
         let head = Head::scan(body.as_bytes()).unwrap();
-        Demand::of(&Job::Chat { client, stream: None }, body.as_bytes(), &head)
+        let job = Job::Chat { client, stream: None };
+        Demand::of((&job, BudgetMode::Strict), body.as_bytes(), &head)
     }
 
     #[test]
@@ -170,11 +170,7 @@ mod tests {
             (r#"{"max_tokens":7}"#, Some(7), 1),
             (r#"{"max_tokens":7,"max_completion_tokens":9,"n":3}"#, Some(9), 3),
             (r#"{"max_output_tokens":5}"#, Some(5), 1),
-            (
-                r#"{"generationConfig":{"maxOutputTokens":11,"candidateCount":2}}"#,
-                Some(11),
-                2,
-            ),
+            (r#"{"generationConfig":{"maxOutputTokens":11,"candidateCount":2}}"#, Some(11), 2),
             (r#"{"generation_config":{"max_output_tokens":12}}"#, Some(12), 1),
             (r#"{"max_tokens":null,"n":null}"#, None, 1),
             (r#"{"max_tokens":"7"}"#, None, 1),
@@ -191,7 +187,10 @@ mod tests {
         let cases = [
             (r#"{"messages":[{"role":"user","content":"see https://example.com"}]}"#, true),
             (r#"{"messages":[{"content":[{"image_url":{"url":"https://x/y.png"}}]}]}"#, false),
-            (r#"{"messages":[{"content":[{"image_url":{"url":"data:image/png;base64,A"}}]}]}"#, false),
+            (
+                r#"{"messages":[{"content":[{"image_url":{"url":"data:image/png;base64,A"}}]}]}"#,
+                false,
+            ),
             (r#"{"contents":[{"parts":[{"inlineData":{"data":"A"}}]}]}"#, false),
             (r#"{"tools":[{"type":"web_search_20250305"}]}"#, false),
         ];

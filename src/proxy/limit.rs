@@ -8,11 +8,15 @@
 use super::demand::Demand;
 use super::state::Services;
 use crate::auth::ApiKey;
+use crate::config::RateLimit;
 use crate::error::{Fact, GatewayError, Kind, Retry};
 use crate::limits::{
     Admission, Ask, Payer, RateHold, RateKind, RateRefusal, Refusal, Standing, Subject,
 };
+use crate::money::PicoUsd;
 use crate::routing::Candidate;
+use pingora::http::ResponseHeader;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Ending of a model's name that is free of charge.
@@ -20,16 +24,118 @@ const FREE_VARIANT: &str = ":free";
 /// Wait that is named when only running requests stand in the way.
 const RUNNING_RETRY: Duration = Duration::from_secs(1);
 
+/// Tells the caller how the limit closest to exhaustion stands.
+pub fn show(standing: Option<Standing>, header: &mut ResponseHeader) -> Result<(), GatewayError> {
+    let Some(standing) = standing else { return Ok(()) };
+    for (name, number) in [
+        ("x-ratelimit-limit", standing.limit),
+        ("x-ratelimit-remaining", standing.remaining),
+        ("x-ratelimit-reset", standing.reset_s),
+    ] {
+        header
+            .insert_header(name, number.to_string())
+            .map_err(|error| GatewayError::internal(format!("response header: {error}")))?;
+    }
+    Ok(())
+}
+
 /// A request that is not let in.
-pub struct Refused {
+struct Refused {
     /// What the caller is told.
-    pub error: GatewayError,
+    error: GatewayError,
     /// How the limit stands that was reached.
-    pub standing: Option<Standing>,
+    standing: Option<Standing>,
+}
+
+/// What a running request holds of limits. Dropped, all of it is free again.
+#[derive(Debug, Default)]
+pub struct Holds {
+    admission: Option<Admission>,
+    /// The model that is tried, and its place in what may be asked of it.
+    model: Option<(Arc<str>, RateHold)>,
+    tokens_estimate: u64,
+    standing: Option<Standing>,
+}
+
+impl Holds {
+    /// How the limit closest to exhaustion stood when this request was let in.
+    pub fn standing(&self) -> Option<Standing> {
+        self.standing
+    }
+
+    /// Lets a request of this key in that may go to these endpoints.
+    pub fn reserve(
+        &mut self,
+        services: &Services,
+        key: &ApiKey,
+        (demand, candidates): (&Demand, &[Candidate]),
+    ) -> Result<(), GatewayError> {
+        self.tokens_estimate = demand.probable_tokens();
+        let admission = reserve(services, key, (demand, candidates));
+        let admission = admission.map_err(|refused| self.refuse(refused))?;
+        self.standing = admission.standing();
+        self.admission = Some(admission);
+        Ok(())
+    }
+
+    /// Takes a place at the candidate's model, once; the place at the one before is given up.
+    pub fn enter_model(
+        &mut self,
+        services: &Services,
+        candidate: &Candidate,
+    ) -> Result<(), GatewayError> {
+        let is_limited = candidate.rate_limit != RateLimit::default();
+        if self.model.as_ref().is_some_and(|(name, _)| *name == candidate.canonical) {
+            return Ok(());
+        }
+        self.model = None;
+        if is_limited {
+            let entered = enter_model(services, candidate, self.tokens_estimate);
+            let hold = entered.map_err(|refused| self.refuse(refused))?;
+            self.note_standing(hold.standing());
+            self.model = Some((Arc::clone(&candidate.canonical), hold));
+        }
+        Ok(())
+    }
+
+    /// The request has ended, with this use and cost.
+    pub fn settle(&mut self, tokens_used: u64, cost: PicoUsd, payer: Payer) {
+        if let Some(admission) = self.admission.take() {
+            admission.settle(tokens_used, cost, payer);
+        }
+        if let Some((_, hold)) = self.model.take() {
+            hold.settle(tokens_used);
+        }
+    }
+
+    /// The request was refused before it was sent: it was none.
+    pub fn undo(&mut self) {
+        if let Some(admission) = self.admission.take() {
+            admission.undo();
+        }
+    }
+
+    /// Money held of the key's budget.
+    pub fn money(&self) -> PicoUsd {
+        self.admission.as_ref().map(Admission::held).unwrap_or_default()
+    }
+
+    fn refuse(&mut self, refused: Refused) -> GatewayError {
+        self.note_standing(refused.standing);
+        refused.error
+    }
+
+    fn note_standing(&mut self, other: Option<Standing>) {
+        let is_closer =
+            |other: &Standing| self.standing.is_none_or(|own| other.is_closer_than(&own));
+        if let Some(other) = other.filter(is_closer) {
+            self.standing = Some(other);
+        }
+    }
 }
 
 /// Lets a request of this key in that may go to these endpoints.
-pub fn reserve(
+fn reserve(
     services: &Services,
     key: &ApiKey,
     (demand, candidates): (&Demand, &[Candidate]),
@@ -51,7 +157,7 @@ pub fn reserve(
 
 /// Takes a place in what all callers together may ask of a model. Refused, the request may still
 /// go to another model.
-pub fn enter_model(
+fn enter_model(
     services: &Services,
     candidate: &Candidate,
     tokens_estimate: u64,

@@ -1,6 +1,7 @@
 //! The spine: the life of a request.
 //!
-//! Reading order: [`entry`], [`operation`], `serve`, [`admit`], [`exchange`], [`encode`] (with
+//! Reading order: [`entry`], [`operation`], `serve`, [`admit`] (with [`demand`] and
+//! [`limit`]), [`exchange`], [`encode`] (with
 //! [`media`]), [`dispatch`] (with [`authorize`]), [`failover`], [`respond`], [`settle`]; beside them
 //! [`raw`], [`local`], [`manage`] and [`reject`].
 //!
@@ -18,6 +19,7 @@
 pub mod admit;
 pub mod authorize;
 pub mod context;
+pub mod demand;
 pub mod detach;
 pub mod dispatch;
 pub mod downstream;
@@ -26,6 +28,7 @@ pub mod entry;
 pub mod exchange;
 pub mod failover;
 pub mod keep_alive;
+pub mod limit;
 pub mod local;
 pub mod manage;
 pub mod media;

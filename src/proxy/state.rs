@@ -49,6 +49,8 @@ pub struct Settings {
     pub always_stream_usage: bool,
     /// What may be fetched on behalf of a request.
     pub media: MediaConfig,
+    /// Whether requests are served while their usage cannot be recorded.
+    pub serves_unrecorded: bool,
     /// Upstream attempts per request.
     pub max_attempts: usize,
 }

@@ -10,6 +10,7 @@ use crate::auth::{ApiKey, KeyTable};
 use crate::catalog::{Endpoint, Model, Pricing};
 use crate::config::{
     Config, EndpointConfig, KeyConfig, Loaded, ModelConfig, ResolvedSecrets, StreamUsage,
+    Unrecorded,
 };
 use crate::limits::Meters;
 use crate::proxy::state::{Settings, Snapshot};
@@ -87,6 +88,7 @@ fn settings(config: &Config) -> Settings {
         keepalive_comment: Duration::from_secs(server.keepalive_comment_s),
         always_stream_usage: server.stream_usage == StreamUsage::Always,
         media: config.media.clone(),
+        serves_unrecorded: config.store.unrecorded == Unrecorded::Serve,
         max_attempts: usize::try_from(config.routing.max_attempts).unwrap_or(1).max(1),
     }
 }

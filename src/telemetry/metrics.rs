@@ -165,7 +165,7 @@ impl Metrics {
                 "Reloads of the configuration, by result.",
                 &["result"],
             )?,
-            cost_usd: Counter::new("arouter_cost_usd_total", "Cost of all answers in USD.")?,
+            cost_usd: make.amount("arouter_cost_usd_total", "Cost of all answers in USD.")?,
             config_info: prometheus::IntGaugeVec::new(
                 Opts::new("arouter_config_info", "Hash of the configuration in force."),
                 &["hash"],
@@ -212,7 +212,6 @@ impl Metrics {
         self.registry.register(Box::new(self.first_token.clone()))?;
         self.registry.register(Box::new(self.per_output_token.clone()))?;
         self.registry.register(Box::new(self.overhead.clone()))?;
-        self.registry.register(Box::new(self.cost_usd.clone()))?;
         self.registry.register(Box::new(self.config_info.clone()))?;
         self.registry.register(Box::new(self.last_reload_success.clone()))?;
         let build = prometheus::IntGaugeVec::new(
@@ -284,11 +283,17 @@ impl Metrics {
 
     /// Adds to the total cost. The metric is for graphs; the ledger is exact.
     pub fn count_cost(&self, cost: PicoUsd) {
-        #[expect(clippy::cast_precision_loss, reason = "a graph needs no more than 53 bits")]
-        let usd = cost.pico() as f64 / PicoUsd::PER_USD as f64;
-        if usd > 0.0 {
-            self.cost_usd.inc_by(usd);
-        }
+        add_usd(&self.cost_usd, cost);
+    }
+
+    /// Counts what a request cost above what was held for it.
+    pub fn count_overshoot(&self, overshoot: PicoUsd) {
+        add_usd(&self.overshoot_usd, overshoot);
+    }
+
+    /// Counts spending that the counters had missed.
+    pub fn count_drift(&self, drift: PicoUsd) {
+        add_usd(&self.counter_drift_usd, drift);
     }
 
     /// Observes the time to the first token.
@@ -358,6 +363,15 @@ impl Metrics {
     }
 }
 
+/// Adds an amount; a graph needs no more digits than a float has, the records have all.
+fn add_usd(counter: &Counter, amount: PicoUsd) {
+    #[expect(clippy::cast_precision_loss, reason = "a graph needs no more than 53 bits")]
+    let usd = amount.pico() as f64 / PicoUsd::PER_USD as f64;
+    if usd > 0.0 {
+        counter.inc_by(usd);
+    }
+}
+
 /// Makes and registers metrics.
 struct Maker(Registry);
 
@@ -377,6 +391,12 @@ impl Maker {
         let counter = IntCounter::new(name, help)?;
         self.0.register(Box::new(counter.clone()))?;
         Ok(counter)
+    }
+
+    fn amount(&self, name: &str, help: &str) -> Result<Counter, prometheus::Error> {
+        let amount = Counter::new(name, help)?;
+        self.0.register(Box::new(amount.clone()))?;
+        Ok(amount)
     }
 
     fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
