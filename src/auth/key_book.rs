@@ -176,7 +176,9 @@ impl Change<'_> {
         if !patches.is_empty() {
             let meters = &turn.book.meters;
             turn.book.authenticator.change_stored(|table| {
-                patches.into_iter().for_each(|patch| patch.apply(table, meters));
+                for patch in patches {
+                    patch.apply(table, meters);
+                }
             });
         }
         if let Some(amount) = credit {

@@ -26,6 +26,7 @@ mod errors_table;
 mod failures;
 mod goaway;
 mod http2;
+mod keys_api;
 mod ledger;
 mod load;
 mod media;
