@@ -8,7 +8,6 @@ use super::{Store, StoreError};
 use crate::money::PicoUsd;
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
-use std::cmp::Reverse;
 
 /// Id of the credit that the configuration opens the account with.
 const OPENING: &str = "opening";
@@ -133,11 +132,7 @@ impl Store {
     ) -> Result<Vec<Movement>, StoreError> {
         let mut movements = self.movements(CREDITS_BEFORE, (limit, mark), credit).await?;
         movements.extend(self.movements(USAGE_BEFORE, (limit, mark), request).await?);
-        movements.sort_by(|a, b| {
-            Reverse(a.created_ms)
-                .cmp(&Reverse(b.created_ms))
-                .then_with(|| Reverse(&a.id).cmp(&Reverse(&b.id)))
-        });
+        movements.sort_by(|a, b| (b.created_ms, &b.id).cmp(&(a.created_ms, &a.id)));
         movements.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         Ok(movements)
     }

@@ -99,6 +99,14 @@ impl<'g> DailySums<'g> {
         added.last_used_ms = added.last_used_ms.max(generation.created_ms);
     }
 
+    /// Counts the difference that another cost of a request makes, which is there already.
+    pub(super) fn reprice(&mut self, generation: &'g Generation, new_cost: PicoUsd) {
+        let added = self.0.entry(Place::of(generation)).or_default();
+        let difference =
+            i128::from(to_pico(new_cost)) - i128::from(to_pico(generation.cost_pico_usd));
+        added.cost_pico_usd = added.cost_pico_usd.saturating_add(difference);
+    }
+
     /// Adds everything to the database.
     pub(super) async fn write(
         self,

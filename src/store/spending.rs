@@ -30,15 +30,17 @@ const KEY_TOTALS: &str = "SELECT key_hash, CAST(SUM(requests) AS BIGINT) AS requ
      FROM daily_usage WHERE day >= $1 GROUP BY key_hash ORDER BY key_hash";
 
 fn key_sums_sql(filter: &str) -> String {
-    let mut columns = String::new();
-    for (period, start) in [("day", "$1"), ("week", "$2"), ("month", "$3")] {
-        for (kept, name) in [("cost_micro_usd", "micro"), ("cost_rest_pico_usd", "rest")] {
-            columns.push_str(&format!(
+    let periods = [("day", "$1"), ("week", "$2"), ("month", "$3")];
+    let kept = [("cost_micro_usd", "micro"), ("cost_rest_pico_usd", "rest")];
+    let columns = periods.iter().flat_map(|(period, start)| {
+        kept.iter().map(move |(kept, name)| {
+            format!(
                 "CAST(SUM(CASE WHEN day >= {start} THEN {kept} ELSE 0 END) AS BIGINT) \
                  AS {period}_{name}, "
-            ));
-        }
-    }
+            )
+        })
+    });
+    let columns: String = columns.collect();
     format!(
         "SELECT key_hash, is_byok, {columns} CAST(SUM(cost_micro_usd) AS BIGINT) AS all_micro, \
          CAST(SUM(cost_rest_pico_usd) AS BIGINT) AS all_rest, \
