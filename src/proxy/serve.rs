@@ -2,6 +2,7 @@
 //! what every request leaves behind, its access line.
 
 use super::admit;
+use super::attribution;
 use super::context::RequestContext;
 use super::downstream::{Downstream, End};
 use super::entry;
@@ -140,7 +141,7 @@ async fn infer(
         return true;
     }
     let id = crate::id::generation_id(services.clock.unix_ms() / 1000);
-    let guard = UsageGuard::open(
+    let mut guard = UsageGuard::open(
         Arc::clone(services),
         &Opening {
             id: &id,
@@ -151,6 +152,7 @@ async fn infer(
             requested_model: "",
         },
     );
+    attribution::note(guard.record_mut(), &asked.headers);
     context.access.generation_id = Some(id);
     if let Operation::Raw { provider, path } = &asked.operation {
         let target = (path.as_str(), asked.query.as_deref());
