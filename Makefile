@@ -15,12 +15,12 @@ KEYS = $$OPENAI_API_KEY$$ANTHROPIC_API_KEY$$GEMINI_API_KEY
 APT_INSTALL = [ "$$(id -u)" = 0 ] && apt-get update -qq && \
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
 
-.PHONY: help run build test lint fmt doc unit-test corpus-test sdk-test sdk-python sdk-node bench bench-guard fuzz conf clean tools
+.PHONY: help run build test lint fmt doc unit-test corpus-test sdk-test sdk-python sdk-node loom bench bench-guard fuzz conf clean tools
 
 help:
 	@echo "make run    build the release and serve on 127.0.0.1:8080"
 	@echo "make test   the whole check: format, lints, tests, docs, the vendors' SDKs"
-	@echo "make fmt | lint | sdk-test | bench | bench-guard | fuzz | conf | clean"
+	@echo "make fmt | lint | loom | sdk-test | bench | bench-guard | fuzz | conf | clean"
 
 # Without a configuration file and without a provider's key there is still the built-in demo.
 run: build
@@ -47,6 +47,8 @@ test: tools
 	@$(MAKE) unit-test
 	@echo "== recorded traffic through every pair of formats"
 	@$(MAKE) corpus-test
+	@echo "== model checks"
+	@$(MAKE) loom
 	@echo "== documentation"
 	@$(MAKE) doc
 	@echo "== the vendors' SDKs"
@@ -71,6 +73,10 @@ unit-test: tools
 # Shows a table per check. It also writes what the vendors' SDKs read in sdk-python.
 corpus-test: tools
 	@$(CARGO) test --quiet --locked --test corpus -- --nocapture --test-threads=1
+
+# Every order in which threads can meet at a counter.
+loom:
+	@$(CARGO) test --quiet --locked --manifest-path tests/loom/Cargo.toml --target-dir target/loom
 
 doc: tools
 	@RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --quiet --locked --no-deps

@@ -37,6 +37,16 @@ pub fn request_id() -> String {
     id
 }
 
+/// Id of a movement of money: `txn_<24 hex digits>`.
+pub fn transaction_id() -> String {
+    let mut random = [0_u8; 12];
+    rand::rng().fill_bytes(&mut random);
+    let mut id = String::with_capacity(28);
+    id.push_str("txn_");
+    push_hex(&mut id, &random);
+    id
+}
+
 /// A new key that calls models: `lr_live_` and 192 random bits in hex.
 pub fn new_regular_key() -> Secret {
     new_key(REGULAR_PREFIX)
@@ -109,6 +119,8 @@ mod tests {
         }
         assert_ne!(request_id(), request_id());
         assert_eq!(request_id().len(), 36);
+        assert_eq!(transaction_id().len(), 28);
+        assert_ne!(transaction_id(), transaction_id());
     }
 
     #[test]

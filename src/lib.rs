@@ -13,6 +13,7 @@ pub mod proxy;
 
 pub mod auth;
 pub mod billing;
+pub mod limits;
 pub mod routing;
 pub mod usage;
 

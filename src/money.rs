@@ -1,4 +1,4 @@
-//! Money as integers: [`PicoUsd`] amounts and [`Price`]s per token.
+//! Money as integers: [`PicoUsd`] amounts, [`Price`]s per token, and [`Factor`]s on them.
 //!
 //! Used by the configuration, the catalog and billing. One pico-USD is 10⁻¹² USD, so a price of
 //! one millionth of a dollar per million tokens is still a whole number. Nothing here goes
@@ -10,6 +10,10 @@ use std::str::FromStr;
 
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+pub use factor::Factor;
+
+mod factor;
 
 /// Digits after the decimal point of an amount in USD.
 const USD_DECIMALS: usize = 12;

@@ -3,13 +3,14 @@
 //! `proxy/manage.rs` makes the call from a request and writes the reply. A handler sees no
 //! request and no connection, so that it can be tried without either.
 
-use super::current_key;
 use super::query::Query;
 use super::routes::{Handler, Route};
-use crate::auth::{ApiKey, KeyTable};
+use super::{account, current_key, keys};
+use crate::auth::{ApiKey, KeyBook};
 use crate::clock::Clock;
 use crate::error::GatewayError;
-use crate::store::{Store, StoreError};
+use crate::routing::RoutingTable;
+use crate::store::{KeyRecord, Store, StoreError};
 use bytes::Bytes;
 use serde::Serialize;
 
@@ -20,16 +21,22 @@ pub const MAX_BODY_BYTES: usize = 64 * 1024;
 pub const JSON: &str = "application/json";
 
 /// What a handler may use.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Context<'a> {
     /// The store.
     pub store: &'a Store,
-    /// Keys of the configuration file.
-    pub file_keys: &'a KeyTable,
+    /// Changes keys and money.
+    pub key_book: &'a KeyBook,
+    /// Keys of the configuration file, by name.
+    pub file_keys: &'a [KeyRecord],
+    /// Which providers there are.
+    pub routing: &'a RoutingTable,
     /// Wall clock.
     pub clock: &'a Clock,
     /// The key that calls.
     pub caller: &'a ApiKey,
+    /// What it presented. For deriving keys, never for showing.
+    pub token: &'a str,
 }
 
 /// What is asked.
@@ -41,6 +48,8 @@ pub struct Call<'a> {
     pub query: Query,
     /// The body; empty for a call without one.
     pub body: Bytes,
+    /// What a repetition of this call is known by.
+    pub idempotency_key: Option<&'a str>,
 }
 
 /// The answer to a call.
@@ -66,9 +75,18 @@ impl Reply {
 }
 
 /// Answers a call of a key that may make it.
-pub async fn answer(context: Context<'_>, call: Call<'_>) -> Result<Reply, GatewayError> {
+pub async fn answer(context: Context<'_>, call: &Call<'_>) -> Result<Reply, GatewayError> {
     match call.route.handler {
+        Handler::ListKeys => keys::list(context, call).await,
+        Handler::CreateKey => keys::create(context, call).await,
+        Handler::ShowKey => keys::show(context, call).await,
+        Handler::UpdateKey => keys::update(context, call).await,
+        Handler::DeleteKey => keys::delete(context, call).await,
         Handler::CurrentKey => current_key::answer(context).await,
+        Handler::Balance => account::balance(context).await,
+        Handler::Credits => account::credits(context).await,
+        Handler::AddCredit => account::add_credit(context, call).await,
+        Handler::Transactions => account::transactions(context, call).await,
     }
 }
 

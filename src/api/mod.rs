@@ -2,12 +2,19 @@
 //!
 //! Models and generations are pure functions; management is [`call`] with its [`routes`].
 
+mod account;
+mod amount;
 pub mod call;
 mod current_key;
+pub mod fields;
 pub mod generation;
+pub mod keys;
 pub mod models;
+pub mod moment;
+mod once;
 pub mod query;
 pub mod routes;
+mod seal;
 pub mod usd;
 
 pub use call::{Call, Context, Reply};

@@ -113,7 +113,7 @@ fn pricing_object(pricing: &Pricing) -> Value {
         "prompt": per_token(Some(prices.prompt)),
         "completion": per_token(Some(prices.completion)),
         "request": prices.request.unwrap_or(PicoUsd::ZERO).to_string(),
-        "image": prices.image.unwrap_or(PicoUsd::ZERO).to_string(),
+        "image": PicoUsd::ZERO.to_string(),
         "web_search": prices.web_search.unwrap_or(PicoUsd::ZERO).to_string(),
         "internal_reasoning": per_token(prices.reasoning),
         "input_cache_read": per_token(prices.cache_read),

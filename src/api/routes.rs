@@ -21,15 +21,42 @@ pub enum Callers {
 /// What answers a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Handler {
+    /// All keys.
+    ListKeys,
+    /// A new key.
+    CreateKey,
+    /// One key.
+    ShowKey,
+    /// A change of a key.
+    UpdateKey,
+    /// The end of a key.
+    DeleteKey,
     /// The key that asks.
     CurrentKey,
+    /// What is left on the account.
+    Balance,
+    /// What was put on the account.
+    Credits,
+    /// Money for the account.
+    AddCredit,
+    /// What moved the account's money.
+    Transactions,
 }
 
 impl Handler {
     /// Name in records and metrics.
     pub fn name(self) -> &'static str {
         match self {
+            Self::ListKeys => "keys_list",
+            Self::CreateKey => "keys_create",
+            Self::ShowKey => "keys_show",
+            Self::UpdateKey => "keys_update",
+            Self::DeleteKey => "keys_delete",
             Self::CurrentKey => "key",
+            Self::Balance => "balance",
+            Self::Credits => "credits",
+            Self::AddCredit => "credits_add",
+            Self::Transactions => "transactions",
         }
     }
 }
@@ -83,12 +110,54 @@ struct Resource {
 /// Where most resources are served: the documented place and its alias.
 const EVERYWHERE: &[&str] = &["/api/v1", "/v1"];
 
-const RESOURCES: &[Resource] = &[Resource {
-    roots: EVERYWHERE,
-    path: "/key",
-    allow: "GET",
-    calls: &[("GET", Handler::CurrentKey, Callers::Both)],
-}];
+const RESOURCES: &[Resource] = &[
+    Resource {
+        roots: EVERYWHERE,
+        path: "/keys",
+        allow: "GET, POST",
+        calls: &[
+            ("GET", Handler::ListKeys, Callers::Management),
+            ("POST", Handler::CreateKey, Callers::Management),
+        ],
+    },
+    Resource {
+        roots: EVERYWHERE,
+        path: "/keys/{}",
+        allow: "GET, PATCH, DELETE",
+        calls: &[
+            ("GET", Handler::ShowKey, Callers::Management),
+            ("PATCH", Handler::UpdateKey, Callers::Management),
+            ("DELETE", Handler::DeleteKey, Callers::Management),
+        ],
+    },
+    Resource {
+        roots: EVERYWHERE,
+        path: "/key",
+        allow: "GET",
+        calls: &[("GET", Handler::CurrentKey, Callers::Both)],
+    },
+    Resource {
+        roots: EVERYWHERE,
+        path: "/balance",
+        allow: "GET",
+        calls: &[("GET", Handler::Balance, Callers::Both)],
+    },
+    Resource {
+        roots: EVERYWHERE,
+        path: "/credits",
+        allow: "GET, POST",
+        calls: &[
+            ("GET", Handler::Credits, Callers::Both),
+            ("POST", Handler::AddCredit, Callers::Management),
+        ],
+    },
+    Resource {
+        roots: EVERYWHERE,
+        path: "/transactions",
+        allow: "GET",
+        calls: &[("GET", Handler::Transactions, Callers::Both)],
+    },
+];
 
 /// The route of a method and a path that was found to be plain.
 pub fn find(method: &str, path: &str) -> Result<Route, Miss> {

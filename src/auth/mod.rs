@@ -1,27 +1,30 @@
 //! Who calls: from the credential in a request to a proven key.
 //!
 //! The answer comes from memory alone: keys of the configuration file live in the snapshot, keys
-//! of the store in a table that a background task keeps current. Unknown credentials are
+//! of the store in a table that the [`KeyBook`] keeps current. Unknown credentials are
 //! remembered for a while, so that a client that repeats a wrong key costs one map read.
 
 pub mod api_key;
 pub mod credential;
+pub mod key_book;
 pub mod key_table;
+mod stored_keys;
 
 pub use api_key::{ApiKey, KeyKind};
 pub use credential::Credential;
+pub use key_book::{Change, KeyBook, Turn};
 pub use key_table::KeyTable;
 
 use crate::clock::Clock;
 use crate::error::{GatewayError, Kind};
-use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use stored_keys::StoredKeys;
 
 /// Answers who a credential belongs to.
 #[derive(Debug)]
 pub struct Authenticator {
-    stored: ArcSwap<KeyTable>,
+    stored: StoredKeys,
     /// Hashes that were not found, each with the generation of the tables that was looked at.
     unknown: moka::sync::Cache<[u8; 32], u64>,
     generation: AtomicU64,
@@ -37,7 +40,7 @@ impl Authenticator {
     /// An authenticator that knows no stored key yet.
     pub fn new(clock: Clock) -> Self {
         Self {
-            stored: ArcSwap::from_pointee(KeyTable::default()),
+            stored: StoredKeys::default(),
             unknown: moka::sync::Cache::builder()
                 .max_capacity(MAX_REMEMBERED_UNKNOWN_KEYS)
                 .time_to_live(UNKNOWN_KEY_TTL)
@@ -47,10 +50,10 @@ impl Authenticator {
         }
     }
 
-    /// Replaces the keys that come from the store; effective for the next request.
-    pub fn replace_stored(&self, table: KeyTable) {
-        self.stored.store(Arc::new(table));
-        // After the swap: what a request remembers of the old table no longer counts.
+    /// Changes the keys that come from the store; effective for the next request.
+    fn change_stored(&self, change: impl FnOnce(&StoredKeys)) {
+        change(&self.stored);
+        // After the change: what a request remembers of the old table no longer counts.
         self.generation.fetch_add(1, Ordering::AcqRel);
     }
 
@@ -85,7 +88,7 @@ impl Authenticator {
         if self.unknown.get(hash) == Some(generation) {
             return None;
         }
-        self.stored.load().find(hash)
+        self.stored.find(hash)
     }
 }
 
@@ -123,9 +126,9 @@ mod tests {
         let file = KeyTable::default();
         let credential = presented("made-later");
         assert!(authenticator.identify(&file, credential.as_ref()).is_err());
-        authenticator.replace_stored(KeyTable::new([key("made-later", false)]));
+        authenticator.change_stored(|table| table.put(key("made-later", false)));
         assert!(authenticator.identify(&file, credential.as_ref()).is_ok());
-        authenticator.replace_stored(KeyTable::new([key("made-later", true)]));
+        authenticator.change_stored(|table| table.put(key("made-later", true)));
         assert!(authenticator.identify(&file, credential.as_ref()).is_err());
     }
 

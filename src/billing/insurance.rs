@@ -56,9 +56,10 @@ impl Bill {
     }
 
     /// What it comes to; nothing where no price is known.
-    pub fn cost(&self, pricing: Option<&Pricing>) -> Cost {
+    /// `service_tier` is the tier it was served in, in the provider's word.
+    pub fn cost(&self, pricing: Option<&Pricing>, service_tier: Option<&str>) -> Cost {
         match pricing {
-            Some(pricing) if !self.is_free => price::cost(&self.usage, pricing),
+            Some(pricing) if !self.is_free => price::cost(&self.usage, pricing, service_tier),
             _ => Cost::default(),
         }
     }

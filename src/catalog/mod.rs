@@ -7,4 +7,4 @@ pub mod model;
 pub mod pricing;
 
 pub use model::{Endpoint, Model};
-pub use pricing::Pricing;
+pub use pricing::{Pricing, Rates};

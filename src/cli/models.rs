@@ -164,7 +164,7 @@ fn prices(table: &PriceTable) -> String {
 }
 
 /// Kinds of prices in the order people read them.
-const ORDER: [&str; 10] = [
+const ORDER: [&str; 11] = [
     "prompt",
     "completion",
     "cache_read",
@@ -172,17 +172,35 @@ const ORDER: [&str; 10] = [
     "cache_write_1h",
     "reasoning",
     "audio",
-    "image",
+    "audio_completion",
+    "image_completion",
     "request",
     "web_search",
 ];
 
-/// The prices that are set, as decimal strings.
+/// What is set of a price table, as decimal strings.
 fn price_object(table: &PriceTable) -> Map<String, Value> {
     // Plain data always serialises; nothing is the safe answer anyway.
-    let Ok(Value::Object(mut all)) = serde_json::to_value(table) else { return Map::new() };
-    all.retain(|_, price| !price.is_null());
-    all
+    let mut all = serde_json::to_value(table).unwrap_or_default();
+    remove_unset(&mut all);
+    if let Value::Object(all) = all { all } else { Map::new() }
+}
+
+/// Takes out what is null or has nothing in it.
+fn remove_unset(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.values_mut().for_each(remove_unset);
+            members.retain(|_, member| match member {
+                Value::Null => false,
+                Value::Object(members) => !members.is_empty(),
+                Value::Array(items) => !items.is_empty(),
+                _ => true,
+            });
+        }
+        Value::Array(items) => items.iter_mut().for_each(remove_unset),
+        _ => {}
+    }
 }
 
 fn model_object(model: &Model) -> Value {

@@ -22,6 +22,7 @@ mod telemetry;
 pub mod generate;
 mod inherit;
 mod load;
+mod prices;
 mod problem;
 mod resolved;
 mod shape;
@@ -46,7 +47,8 @@ pub use self::keys::{BudgetMode, KeyConfig, KeyHash, KeyHashError, KeyKind, Limi
 pub use self::limits::RateLimit;
 pub use self::load::{Loaded, find, load, load_text};
 pub use self::media::MediaConfig;
-pub use self::models::{DefaultsConfig, EndpointConfig, ModelConfig, PriceTable};
+pub use self::models::{DefaultsConfig, EndpointConfig, ModelConfig};
+pub use self::prices::{PriceTable, PriceTier, TierFactors};
 pub use self::problem::{ConfigError, Problem, nearest_names};
 pub use self::providers::{
     DataPolicy, Http2, ProviderConfig, ProviderFormat, ProviderKind, Timeouts,

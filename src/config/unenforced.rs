@@ -32,7 +32,6 @@ pub(super) const UNENFORCED: &[Unenforced] = &[
     any("store.retention_days"),
     any("keys.*.rate_limit"),
     Unenforced { path: "keys.*.budget_mode", verb: "enforced", value: Some("strict") },
-    Unenforced { path: "models.*.endpoints.*.price.image", verb: "charged", value: None },
     any("providers.*.data_policy"),
     any("routing.breaker"),
     any("routing.fallback_on_content_policy"),

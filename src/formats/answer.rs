@@ -1,10 +1,11 @@
 //! Whole answers on their way to the client.
 //!
 //! Used by the proxy for every answer that is not a stream. An answer of the client's own format
-//! keeps its bytes but for the id and the model; others are read and written anew. A success that
+//! keeps its bytes but for the id, the model and the cost; others are read and written anew. A success that
 //! is none (no JSON, or an error object under status 200) is a fault, so that another provider
 //! can be tried.
 
+use super::charge::Sides;
 use super::tool_names::ToolNames;
 use super::{
     AnswerLabel, ApiFormat, FormatError, Observed, StreamFault, decode_error, decode_response,
@@ -32,8 +33,7 @@ impl Answer {
 
     /// An answer of which only the usage is known.
     pub fn counted(body: Bytes, usage: Usage) -> Self {
-        let observed = Observed { usage, saw_content: true, ended: true, ..Observed::default() };
-        Self { body, observed }
+        Self { body, observed: Observed::counted(usage) }
     }
 }
 
@@ -58,13 +58,15 @@ pub fn relay_renamed(
     let (upstream, client) = formats;
     refuse_error(upstream, &body)?;
     let mut response = decode_response(upstream, &body).map_err(malformed)?;
-    let observed = observe::response(&response);
     if upstream == client {
+        let observed = observe::response(&response);
         drop(response);
-        let body = relabelled(client, body, label);
+        let body = relabelled(client, body, (label, &observed));
         return Ok(Answer { body, observed });
     }
     names.restore(&mut response);
+    // What is observed and what is charged for is the same answer.
+    let observed = observe::response(&response);
     let body = encode_response(client, &response, label).map_err(malformed)?;
     Ok(Answer { body, observed })
 }
@@ -82,13 +84,30 @@ fn refuse_error(format: ApiFormat, body: &[u8]) -> Result<(), StreamFault> {
     }
 }
 
-/// The same answer under the gateway's id and the client's name of the model.
-fn relabelled(format: ApiFormat, body: Bytes, label: &AnswerLabel) -> Bytes {
+/// The same answer under the gateway's id and the client's name of the model, with its cost.
+fn relabelled(
+    format: ApiFormat,
+    body: Bytes,
+    (label, observed): (&AnswerLabel, &Observed),
+) -> Bytes {
+    let sides = match format {
+        ApiFormat::OpenAiChat | ApiFormat::Completions => Some(Sides::Chat),
+        ApiFormat::OpenAiResponses => Some(Sides::Responses),
+        ApiFormat::Anthropic | ApiFormat::Gemini | ApiFormat::Bedrock => None,
+    };
+    let told_in = |usage: Range<usize>| {
+        label.charge(observed)?.told_in(body.get(usage).unwrap_or_default(), sides?)
+    };
     let id = (format == ApiFormat::OpenAiChat).then_some(label.id.as_ref());
     let model_key: &[u8] = if format == ApiFormat::Gemini { b"modelVersion" } else { b"model" };
-    let mut edits: Vec<(Range<usize>, Bytes)> = Vec::with_capacity(2);
+    let mut edits: Vec<(Range<usize>, Bytes)> = Vec::with_capacity(3);
     for member in Members::new(&body).into_iter().flatten() {
         let word = match member.key {
+            b"usage" => {
+                let told = told_in(member.value.clone());
+                edits.extend(told.map(|usage| (member.value, usage)));
+                continue;
+            }
             b"id" => id,
             key if key == model_key => label.model.as_deref(),
             _ => None,
@@ -99,7 +118,7 @@ fn relabelled(format: ApiFormat, body: Bytes, label: &AnswerLabel) -> Bytes {
     if edits.is_empty() {
         return body;
     }
-    let mut written = BytesMut::with_capacity(body.len() + 128);
+    let mut written = BytesMut::with_capacity(body.len() + 512);
     let mut from = 0;
     for (place, word) in edits {
         written.extend_from_slice(body.get(from..place.start).unwrap_or_default());

@@ -6,7 +6,8 @@
 mod gemini;
 mod openai;
 
-use super::{ApiFormat, EncodedRequest, FormatError, StreamFault};
+use super::charge::Charges;
+use super::{ApiFormat, EncodedRequest, FormatError, Observed, StreamFault};
 use crate::chat::Usage;
 use bytes::Bytes;
 use serde::de::{Deserializer as _, Error as _, MapAccess, Visitor};
@@ -59,16 +60,20 @@ pub fn encode_request(
 }
 
 /// Turns a provider's successful answer into the client's, with `model` as the model's name. The
-/// usage is what the provider reported; when it reported none, the body shows the estimate.
+/// usage is what the provider reported; when it reported none, the body of a provider that has no
+/// such member shows what is charged for, or the estimate. The cost is told in usage that is there.
 pub fn relay(
     format: ApiFormat,
     body: Bytes,
     expected: Expected,
-    model: &str,
+    (model, charges): (&str, Option<&dyn Charges>),
 ) -> Result<(Bytes, Usage), StreamFault> {
+    let charge_of = |usage: Usage| charges.map(|known| known.charge(&Observed::counted(usage)));
     match format {
-        ApiFormat::OpenAiChat | ApiFormat::OpenAiResponses => openai::relay(&body, model),
-        ApiFormat::Gemini => gemini::relay(body, expected, model),
+        ApiFormat::OpenAiChat | ApiFormat::OpenAiResponses => {
+            openai::relay(&body, model, charge_of)
+        }
+        ApiFormat::Gemini => gemini::relay(body, expected, (model, charge_of)),
         ApiFormat::Anthropic | ApiFormat::Completions | ApiFormat::Bedrock => {
             Err(StreamFault::Malformed("this format has no embeddings".into()))
         }

@@ -7,6 +7,7 @@
 
 pub mod answer;
 pub mod carried;
+pub mod charge;
 pub mod estimate;
 pub mod passthrough;
 pub mod tool_names;
@@ -80,6 +81,20 @@ pub struct AnswerLabel {
     pub include_usage: bool,
     /// Whether reasoning text is withheld from the client.
     pub exclude_reasoning: bool,
+    /// Knows the cost that is told in `usage` of OpenAI's formats; without it none is told.
+    pub charges: Option<Arc<dyn charge::Charges>>,
+}
+
+impl AnswerLabel {
+    /// The cost to tell of an answer of which this was seen.
+    fn charge(&self, observed: &Observed) -> Option<charge::Charge> {
+        self.charges.as_ref().map(|charges| charges.charge(observed))
+    }
+
+    /// The cost to tell of a whole answer.
+    fn charge_of(&self, response: &chat::Response<'_>) -> Option<charge::Charge> {
+        self.charges.as_ref().map(|charges| charges.charge(&observe::response(response)))
+    }
 }
 
 /// The endpoint a request is encoded for.
@@ -129,6 +144,8 @@ pub struct Observed {
     pub upstream_id: Option<String>,
     /// The provider's name of the model that answered.
     pub upstream_model: Option<String>,
+    /// The service tier it says it was served in, in the provider's word.
+    pub service_tier: Option<String>,
     /// Whether any content (text, reasoning, tool call, image, refusal) was seen.
     pub saw_content: bool,
     /// Bytes of text, reasoning and tool arguments relayed, to estimate tokens if none are reported.
@@ -137,6 +154,13 @@ pub struct Observed {
     pub counted_bytes: u64,
     /// Whether the provider's own end of the answer was seen.
     pub ended: bool,
+}
+
+impl Observed {
+    /// A whole answer of which only the usage is known.
+    pub fn counted(usage: Usage) -> Self {
+        Self { usage, saw_content: true, ended: true, ..Self::default() }
+    }
 }
 
 /// A request or answer that a format cannot read or write.
@@ -212,6 +236,11 @@ pub trait StreamDecoder: Send {
         sink: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), StreamFault>;
 
+    /// The reason for the end that was read but is told only with the end, and the provider's word.
+    fn stated_finish(&self) -> Option<(FinishReason, Option<&str>)> {
+        None
+    }
+
     /// The provider closed the stream: emits what is still due, or says that the end is missing.
     fn finish(&mut self, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), StreamFault>;
 }
@@ -223,6 +252,9 @@ pub trait StreamEncoder: Send {
 
     /// All that the provider's event at hand says was told: appends what waited for the rest of it.
     fn settle(&mut self, _out: &mut BytesMut) {}
+
+    /// The answer is complete: what it costs, for the formats that tell.
+    fn charge(&mut self, _charge: charge::Charge) {}
 
     /// Appends the proper end of the stream.
     fn finish(&mut self, out: &mut BytesMut);

@@ -27,6 +27,7 @@ pub(super) fn event(observed: &mut Observed, event: &Event<'_>) {
                 observed.native_finish = native.as_ref().map(ToString::to_string);
             }
         }
+        Event::ServiceTier(tier) => observed.service_tier = Some(tier.to_string()),
         Event::Usage(usage) => {
             observed.usage.merge(usage);
             // Some say zero until the end.
@@ -37,7 +38,6 @@ pub(super) fn event(observed: &mut Observed, event: &Event<'_>) {
         Event::End => observed.ended = true,
         Event::ToolCallEnd { .. }
         | Event::Logprobs { .. }
-        | Event::ServiceTier(_)
         | Event::Citations { .. }
         | Event::Ping
         | Event::Error(_) => {}
@@ -61,6 +61,7 @@ pub(super) fn response(response: &Response<'_>) -> Observed {
             .map(ToString::to_string),
         upstream_id: response.id.as_ref().map(ToString::to_string),
         upstream_model: response.model.as_ref().map(ToString::to_string),
+        service_tier: response.service_tier.as_ref().map(ToString::to_string),
         ended: true,
         ..Observed::default()
     };

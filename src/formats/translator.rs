@@ -9,6 +9,7 @@
 mod input;
 pub(super) mod output;
 
+use super::charge::Charges;
 use super::passthrough::tap::Tap;
 use super::tool_names::{ToolNames, ToolRestorer};
 use super::{
@@ -23,6 +24,7 @@ use crate::sse;
 use bytes::{Bytes, BytesMut};
 use input::{Input, Item};
 use output::Output;
+use std::sync::Arc;
 
 /// Relays one stream.
 pub struct Translator {
@@ -47,6 +49,7 @@ struct Translation {
     decoder: Box<dyn StreamDecoder>,
     encoder: Box<dyn StreamEncoder>,
     tools: ToolRestorer,
+    charges: Option<Arc<dyn Charges>>,
 }
 
 impl Translator {
@@ -65,6 +68,7 @@ impl Translator {
                 decoder: stream_decoder(upstream)?,
                 encoder: stream_encoder(client, framing, label.clone())?,
                 tools: ToolRestorer::default(),
+                charges: label.charges.clone(),
             }))
         };
         let framing = match (upstream, framing) {
@@ -290,8 +294,16 @@ impl Translation {
         }
         self.run(observed, out, |decoder, sink| decoder.finish(sink))?;
         observed.ended = true;
-        self.encoder.finish(out.buffer());
+        self.close(observed, out);
         Ok(())
+    }
+
+    /// Ends the client's stream, with the cost if it is told.
+    fn close(&mut self, observed: &Observed, out: &mut Output) {
+        if let Some(charges) = &self.charges {
+            self.encoder.charge(charges.charge(observed));
+        }
+        self.encoder.finish(out.buffer());
     }
 
     /// Lets the decoder tell events, which are noted and written as they come.
@@ -304,7 +316,7 @@ impl Translation {
             &mut dyn FnMut(Event<'_>),
         ) -> Result<(), StreamFault>,
     ) -> Result<(), StreamFault> {
-        let Self { decoder, encoder, tools } = self;
+        let Self { decoder, encoder, tools, .. } = self;
         let buffer = out.buffer();
         let mut reported = None;
         let decoded = decode(decoder.as_mut(), &mut |event| {
@@ -320,7 +332,7 @@ impl Translation {
         }
         encoder.settle(out.buffer());
         if observed.ended {
-            encoder.finish(out.buffer());
+            self.close(observed, out);
         }
         Ok(())
     }

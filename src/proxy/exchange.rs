@@ -15,7 +15,9 @@ use super::media::Fetched;
 use super::respond::{self, Broken, timed_out};
 use super::settle::UsageGuard;
 use super::state::{Services, Settings};
+use super::tariff::Tariff;
 use crate::error::{Blame, GatewayError, Kind, Retry};
+use crate::formats::charge::Charges;
 use crate::formats::translator::Translator;
 use crate::formats::{self, AnswerLabel, ApiFormat, Framing};
 use crate::json::Body;
@@ -395,7 +397,23 @@ impl<'e> Exchange<'e> {
             created_s: self.services.clock.unix_s(),
             include_usage: self.settings.always_stream_usage || self.admitted.wants_usage,
             exclude_reasoning: self.back.hides_reasoning,
+            charges: self.charges(candidate),
         }
+    }
+
+    /// What the answer costs, for the formats that tell.
+    fn charges(&self, candidate: &Candidate) -> Option<Arc<dyn Charges>> {
+        use ApiFormat::{Completions, OpenAiChat, OpenAiResponses};
+        let tells = match self.admitted.job {
+            Job::Chat { client, .. } => {
+                matches!(client, OpenAiChat | OpenAiResponses | Completions)
+            }
+            Job::Embeddings => true,
+            Job::CountTokens(_) => false,
+        };
+        tells.then(|| -> Arc<dyn Charges> {
+            Arc::new(Tariff::new(candidate, self.admitted.body.len()))
+        })
     }
 
     /// A translator for the candidate's stream.

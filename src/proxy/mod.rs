@@ -38,6 +38,7 @@ pub mod respond;
 mod serve;
 pub mod settle;
 pub mod state;
+pub mod tariff;
 
 use crate::error::{GatewayError, Kind};
 use async_trait::async_trait;

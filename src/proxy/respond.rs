@@ -134,9 +134,10 @@ fn relay_embeddings(
         return Err(StreamFault::Malformed("embeddings were not asked for".into()));
     };
     let upstream = candidate.format();
-    let model = exchange.label(candidate).model;
-    let shown = model.as_deref().unwrap_or(&candidate.canonical);
-    let (body, usage) = embeddings::relay(upstream, body, expected, shown)?;
+    let label = exchange.label(candidate);
+    let shown = label.model.as_deref().unwrap_or(&candidate.canonical);
+    let label = (shown, label.charges.as_deref());
+    let (body, usage) = embeddings::relay(upstream, body, expected, label)?;
     Ok(answer::Answer::counted(body, usage))
 }
 

@@ -63,7 +63,7 @@ pub(super) async fn serve(
     context.key_name = Some(Arc::clone(&key.name));
     if let Operation::Api(route) = &asked.operation {
         let mut client = Downstream::new(session);
-        let from = (query, context.request_id.as_str());
+        let from = (&asked.headers, query, context.request_id.as_str());
         let call = manage::answer((services, &snapshot), &mut client, (&key, route), from);
         match Box::pin(call).await {
             Ok((header, body)) => write_answer(session, context, header, body).await,

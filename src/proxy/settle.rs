@@ -180,6 +180,7 @@ impl UsageGuard {
         record.error = error.map(|kind| kind.name().to_owned());
         record.latency_ms = elapsed_ms(self.started);
         record.upstream_id = self.observed.upstream_id.as_deref().map(recorded);
+        record.service_tier = self.observed.service_tier.as_deref().map(recorded);
         record.finish_reason = self.observed.finish.map(|reason| reason.as_str().to_owned());
         record.native_finish_reason = self.observed.native_finish.as_deref().map(recorded);
         name_endpoint(record, self.candidate.as_ref());
@@ -261,7 +262,7 @@ fn charge(record: &mut Generation, bill: &Bill, candidate: Option<&Candidate>) {
     let pricing = candidate.and_then(|candidate| candidate.pricing.as_deref());
     record.usage = bill.usage;
     record.usage_estimated = bill.is_estimated;
-    let cost = bill.cost(pricing);
+    let cost = bill.cost(pricing, record.service_tier.as_deref());
     record.cost_pico_usd = cost.total;
     record.prompt_cost_pico_usd = cost.prompt;
     record.completion_cost_pico_usd = cost.completion;

@@ -4,11 +4,11 @@
 //! `server` builds both. A request takes one `Arc` of the snapshot at admission and keeps it to
 //! its end, so that a reload never changes a request half way.
 
-use crate::auth::{Authenticator, KeyTable};
+use crate::auth::{Authenticator, KeyBook, KeyTable};
 use crate::clock::Clock;
 use crate::config::MediaConfig;
 use crate::routing::RoutingTable;
-use crate::store::Store;
+use crate::store::{KeyRecord, Store};
 use crate::telemetry::Metrics;
 use crate::usage::{Journal, Recorder};
 use arc_swap::ArcSwap;
@@ -27,6 +27,8 @@ pub struct Snapshot {
     pub routing: RoutingTable,
     /// Keys of the configuration file.
     pub keys: KeyTable,
+    /// The same as management shows them, by name.
+    pub file_keys: Vec<KeyRecord>,
     /// Hash of the configuration's content.
     pub hash: String,
 }
@@ -55,7 +57,9 @@ pub struct Services {
     /// The present snapshot.
     pub snapshot: ArcSwap<Snapshot>,
     /// Who calls.
-    pub authenticator: Authenticator,
+    pub authenticator: Arc<Authenticator>,
+    /// Changes the keys of the store.
+    pub key_book: KeyBook,
     /// Connections to providers.
     pub connector: Connector,
     /// The usage journal.

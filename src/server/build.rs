@@ -13,6 +13,7 @@ use crate::config::{
 };
 use crate::proxy::state::{Settings, Snapshot};
 use crate::routing::RoutingTable;
+use crate::store::KeyRecord;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,6 +66,7 @@ pub fn snapshot(loaded: &Loaded, secrets: &ResolvedSecrets) -> Result<Snapshot, 
         settings: settings(config),
         routing: RoutingTable::new(ready, models, aliases, defaults),
         keys: KeyTable::new(keys(config, secrets)),
+        file_keys: file_keys(config, secrets),
         hash: loaded.hash.clone(),
     })
 }
@@ -93,7 +95,7 @@ pub fn model(config: &Config, id: &str, entry: &ModelConfig) -> Model {
     let configured = |endpoint: &EndpointConfig| Endpoint {
         provider: endpoint.provider.as_str().into(),
         upstream_model: endpoint.upstream_model.as_deref().unwrap_or(bare).into(),
-        pricing: endpoint.price.map(|table| Arc::new(Pricing::new(table))),
+        pricing: endpoint.price.clone().map(|table| Arc::new(Pricing::new(table))),
     };
     Model {
         id: id.into(),
@@ -118,6 +120,39 @@ fn keys(config: &Config, secrets: &ResolvedSecrets) -> Vec<ApiKey> {
         }
     }
     keys
+}
+
+/// The keys of the file as management shows them, by name.
+fn file_keys(config: &Config, secrets: &ResolvedSecrets) -> Vec<KeyRecord> {
+    let mut listed: Vec<KeyRecord> = keys(config, secrets)
+        .into_iter()
+        .filter_map(|key| {
+            let entry = config.keys.get(&*key.name)?;
+            let secret = secrets.keys.get(&*key.name);
+            Some(KeyRecord {
+                hash: key.hash_hex.to_string(),
+                name: key.name.to_string(),
+                label: secret.map_or("…".to_owned(), |key| crate::id::key_label(key.expose())),
+                kind: entry.kind,
+                disabled: false,
+                limit: entry.limit_usd,
+                limit_reset: entry.limit_reset,
+                budget_mode: entry.budget_mode,
+                include_byok_in_limit: entry.include_byok_in_limit,
+                rate_limit: entry.rate_limit,
+                allowed_providers: entry.allowed_providers.clone(),
+                allowed_models: entry.allowed_models.clone(),
+                enforce_zdr: entry.enforce_zdr,
+                creator_hash: None,
+                expires_ms: key.expires_at_ms,
+                // A file does not say when a line of it was written.
+                created_ms: 0,
+                updated_ms: None,
+            })
+        })
+        .collect();
+    listed.sort_by(|one, other| one.name.cmp(&other.name));
+    listed
 }
 
 fn static_key(name: &str, entry: &KeyConfig, hash: [u8; 32]) -> ApiKey {

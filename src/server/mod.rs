@@ -12,7 +12,7 @@ pub mod reload;
 pub mod tls;
 pub mod watch;
 
-use crate::auth::{ApiKey, Authenticator};
+use crate::auth::{ApiKey, Authenticator, KeyBook};
 use crate::clock::Clock;
 use crate::config::{self, Config, Loaded, ResolvedSecrets};
 use crate::proxy::Gateway;
@@ -191,22 +191,23 @@ fn services(
         .enable_all()
         .build()
         .map_err(|error| StartError::Internal(error.to_string()))?;
-    let (store, keys) = runtime
+    let authenticator = Arc::new(Authenticator::new(clock.clone()));
+    let (store, key_book) = runtime
         .block_on(async {
             let store = Store::open(store_config.url.expose()).await?;
-            let keys = store.keys().await?;
-            Ok((store, keys))
+            let key_book = KeyBook::new(store.clone(), Arc::clone(&authenticator));
+            key_book.follow().await?;
+            Ok((store, key_book))
         })
         .map_err(|error: crate::store::StoreError| StartError::Store(error.to_string()))?;
     let journal = Journal::open(&store_config.journal_dir, clock.unix_ms())
         .map_err(|error| StartError::Journal(error.to_string()))?;
     let metrics = Metrics::new().map_err(|error| StartError::Internal(error.to_string()))?;
-    let authenticator = Authenticator::new(clock.clone());
-    authenticator.replace_stored(recording::key_table(keys));
     let journal = Arc::new(journal);
     Ok(Arc::new(Services {
         snapshot: ArcSwap::from_pointee(build::snapshot(loaded, secrets)?),
         authenticator,
+        key_book,
         connector: Connector::new(Some(ConnectorOptions::from_server_conf(conf))),
         recorder: Arc::new(Recorder::new(Arc::clone(&journal), store.clone())),
         journal,

@@ -8,6 +8,8 @@ use super::{Store, StoreError};
 use crate::money::PicoUsd;
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
+use std::fmt;
+use std::str::FromStr;
 
 /// Id of the credit that the configuration opens the account with.
 const OPENING: &str = "opening";
@@ -95,6 +97,24 @@ impl MovementMark {
     /// Before `movement`.
     pub fn before(movement: &Movement) -> Self {
         Self { created_ms: movement.created_ms, id: movement.id.clone() }
+    }
+}
+
+impl fmt::Display for MovementMark {
+    /// Text that a caller may hand back; read again by [`FromStr`].
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.created_ms, self.id)
+    }
+}
+
+impl FromStr for MovementMark {
+    type Err = StoreError;
+
+    fn from_str(text: &str) -> Result<Self, StoreError> {
+        let unreadable = || StoreError::Unreadable("where a page begins");
+        let (created_ms, id) = text.split_once('.').ok_or_else(unreadable)?;
+        let created_ms = created_ms.parse().map_err(|_| unreadable())?;
+        Ok(Self { created_ms, id: id.to_owned() })
     }
 }
 

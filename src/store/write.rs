@@ -26,13 +26,13 @@ const UPDATE: &str = "UPDATE api_keys SET name = $1, label = $2, kind = $3, disa
 #[derive(Debug)]
 pub struct Write {
     transaction: Transaction<'static, Any>,
-    is_keys_version_raised: bool,
+    keys_version: Option<i64>,
 }
 
 impl Store {
     /// Begins a change.
     pub async fn begin_write(&self) -> Result<Write, StoreError> {
-        Ok(Write { transaction: self.pool.begin().await?, is_keys_version_raised: false })
+        Ok(Write { transaction: self.pool.begin().await?, keys_version: None })
     }
 }
 
@@ -40,6 +40,11 @@ impl Write {
     /// Makes everything that was done so real, or nothing of it.
     pub async fn commit(self) -> Result<(), StoreError> {
         Ok(self.transaction.commit().await?)
+    }
+
+    /// The version of the keys that this change makes; `None` while it touches no key.
+    pub fn keys_version(&self) -> Option<i64> {
+        self.keys_version
     }
 
     /// The key with this hash, which nobody else changes until this change has ended.
@@ -137,13 +142,14 @@ impl Write {
 
     /// Before the first look at a key: it takes the lock that all changes of keys take.
     async fn raise_keys_version(&mut self) -> Result<(), StoreError> {
-        if self.is_keys_version_raised {
-            return Ok(());
-        }
-        sqlx::query("UPDATE meta SET value = value + 1 WHERE name = 'keys_version'")
-            .execute(&mut *self.transaction)
+        if self.keys_version.is_none() {
+            let raised = sqlx::query(
+                "UPDATE meta SET value = value + 1 WHERE name = 'keys_version' RETURNING value",
+            )
+            .fetch_one(&mut *self.transaction)
             .await?;
-        self.is_keys_version_raised = true;
+            self.keys_version = Some(raised.try_get("value")?);
+        }
         Ok(())
     }
 }

@@ -1,19 +1,23 @@
 //! The journal: an append-only file that has a request's record before its last byte is released.
 //!
-//! `proxy/settle.rs` appends, the recorder reads, syncs and deletes. What [`Journal::append`]
-//! accepted survives the death of the process at once, and a power loss after the next
-//! [`Journal::sync`]. A record is written by one `write`, or not at all.
+//! `proxy/settle.rs` appends, the recorder reads, syncs and deletes. What was written survives the
+//! death of the process at once, and a power loss after the next [`Journal::sync`]. A record is
+//! written by one `write`, or not at all. Each request has two: one before it is sent to a
+//! provider, which must be written, and one when it has ended, which waits in memory if the disk
+//! is full.
 
+mod backlog;
 mod reader;
 mod record;
 mod segment;
 #[cfg(test)]
 mod tests;
 
-pub(super) use reader::{End, Position, read};
-pub(super) use segment::{list, quarantine};
+pub(super) use reader::{End, Position, damage, read};
+pub(super) use segment::{list, process_of, quarantine};
 
 use crate::store::Generation;
+use backlog::Backlog;
 use segment::{Medium, Segment, Wrap};
 use serde::Serialize;
 use std::cell::RefCell;
@@ -26,6 +30,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const SEGMENT_BYTES: u64 = 16 * 1024 * 1024;
 /// What a probe writes: room for some hundred records.
 const PROBE_BYTES: usize = 64 * 1024;
+/// Waiting records that are written before others get the lock.
+const BACKLOG_BATCH: usize = 256;
 
 thread_local! {
     /// Where a thread serialises its records, kept to save the allocation.
@@ -58,7 +64,8 @@ struct Opened<'g> {
 /// Writes records to segments in a directory; any number of threads may append.
 pub struct Journal {
     dir: PathBuf,
-    start_ms: i64,
+    process: String,
+    folder: String,
     segment_bytes: u64,
     wrap: Wrap,
     healthy: AtomicBool,
@@ -67,6 +74,8 @@ pub struct Journal {
 
 struct Writer {
     active: Segment,
+    /// Settled requests that the disk did not take.
+    backlog: Backlog,
     /// Full segments that were not synced yet.
     closing: Vec<Segment>,
     /// Sequence of the last record.
@@ -91,11 +100,19 @@ impl Journal {
         wrap: Wrap,
     ) -> Result<Self, JournalError> {
         segment::create_dir(&dir)?;
-        let (active, next_number) = create_next(&dir, start_ms, 0, &wrap)?;
-        let writer =
-            Writer { active, closing: Vec::new(), sequence: 0, next_number, dir_changed: true };
+        let folder = segment::folder_tag(&dir)?;
+        let process = segment::process(start_ms, &folder);
+        let (active, next_number) = create_next(&dir, &process, 0, &wrap)?;
+        let writer = Mutex::new(Writer {
+            active,
+            backlog: Backlog::default(),
+            closing: Vec::new(),
+            sequence: 0,
+            next_number,
+            dir_changed: true,
+        });
         let healthy = AtomicBool::new(true);
-        Ok(Self { dir, start_ms, segment_bytes, wrap, healthy, writer: Mutex::new(writer) })
+        Ok(Self { dir, process, folder, segment_bytes, wrap, healthy, writer })
     }
 
     /// Records that a request is about to be sent to a provider; `generation` is what will be kept
@@ -103,49 +120,38 @@ impl Journal {
     /// process; when it returns an error, nothing of it is in the journal and the request must
     /// not be sent. Blocks for one `write`.
     pub fn open_request(&self, generation: &Generation) -> Result<(), JournalError> {
-        self.append_payload(&Opened { open: generation })
+        let opened = Opened { open: generation };
+        with_record(&opened, |record| self.write_record(&mut self.writer(), record))
     }
 
-    /// Records how a request ended, under the same promise.
+    /// Records how a request ended. A record that the disk does not take waits in memory until it
+    /// does; an error means that there was no room for it either, and it is lost. Blocks for one
+    /// `write`.
     pub fn append(&self, generation: &Generation) -> Result<(), JournalError> {
-        self.append_payload(generation)
+        with_record(generation, |record| {
+            let mut writer = self.writer();
+            let written = self.write_record(&mut writer, record);
+            let waits = matches!(written, Err(JournalError::Io(_))) && writer.backlog.push(record);
+            if waits { Ok(()) } else { written }
+        })
     }
 
-    fn append_payload(&self, payload: &impl Serialize) -> Result<(), JournalError> {
-        let append = |buffer: &mut Vec<u8>| {
-            record::begin(buffer);
-            serde_json::to_writer(&mut *buffer, payload)?;
-            self.append_record(buffer)
-        };
-        BUFFER
-            .try_with(|buffer| append(&mut buffer.borrow_mut()))
-            .unwrap_or_else(|_| append(&mut Vec::new()))
-    }
-
-    /// Appends a record whose header is still to be filled in.
-    fn append_record(&self, buffer: &mut [u8]) -> Result<(), JournalError> {
-        let mut writer = self.writer();
-        if !record::seal(buffer, writer.sequence.saturating_add(1)) {
-            return Err(JournalError::TooLong { bytes: buffer.len() });
+    /// Writes a record whose header is still to be filled in.
+    fn write_record(&self, writer: &mut Writer, record: &mut [u8]) -> Result<(), JournalError> {
+        if !record::seal(record, writer.sequence.saturating_add(1)) {
+            return Err(JournalError::TooLong { bytes: record.len() });
         }
-        let bytes = buffer.len() as u64;
+        let bytes = record.len() as u64;
         if writer.active.committed_bytes.saturating_add(bytes) > self.segment_bytes
-            && let Err(error) = self.rotate(&mut writer)
+            && let Err(error) = self.rotate(writer)
         {
             // The old segment still takes records; being longer than meant harms nothing.
             tracing::warn!(%error, "journal segment cannot be rotated");
         }
-        match write_whole(&writer.active, buffer) {
-            Ok(()) => {
-                writer.active.committed_bytes = writer.active.committed_bytes.saturating_add(bytes);
-                writer.sequence = writer.sequence.saturating_add(1);
-                Ok(())
-            }
-            Err(error) => {
-                self.fail(&error);
-                Err(error.into())
-            }
-        }
+        write_whole(&writer.active, record).inspect_err(|error| self.fail(error))?;
+        writer.active.committed_bytes = writer.active.committed_bytes.saturating_add(bytes);
+        writer.sequence = writer.sequence.saturating_add(1);
+        Ok(())
     }
 
     /// False after a write or a sync failed, until a probe succeeds. New work must then be
@@ -201,19 +207,52 @@ impl Journal {
         Ok(())
     }
 
-    /// Tries whether the disk takes records again after it did not, and says so. Blocks.
+    /// Tries whether the disk takes records again after it did not, writes those that wait, and
+    /// says so. Blocks.
     pub fn probe(&self) -> bool {
-        let tried = {
-            let writer = self.writer();
-            let active = &writer.active;
-            write_whole(active, &vec![0; PROBE_BYTES])
-                .and_then(|()| active.medium.set_len(active.committed_bytes))
-        };
-        let works = tried.is_ok() && self.sync().is_ok();
-        if works && !self.healthy.swap(true, Ordering::Relaxed) {
-            tracing::info!("the journal takes records again");
+        self.sync().is_ok() && self.has_room() && self.write_backlog()
+    }
+
+    fn has_room(&self) -> bool {
+        let writer = self.writer();
+        let active = &writer.active;
+        write_whole(active, &vec![0; PROBE_BYTES])
+            .and_then(|()| active.medium.set_len(active.committed_bytes))
+            .is_ok()
+    }
+
+    /// Writes the records that wait, and lets new work in after the last one.
+    fn write_backlog(&self) -> bool {
+        loop {
+            let mut writer = self.writer();
+            for _ in 0..BACKLOG_BATCH {
+                let Some(mut record) = writer.backlog.pop() else {
+                    if !self.healthy.swap(true, Ordering::Relaxed) {
+                        tracing::info!("the journal takes records again");
+                    }
+                    return true;
+                };
+                if self.write_record(&mut writer, &mut record).is_err() {
+                    writer.backlog.put_back(record);
+                    return false;
+                }
+            }
         }
-        works
+    }
+
+    /// Number of settled requests that wait in memory because the disk does not take them.
+    pub fn waiting_records(&self) -> usize {
+        self.writer().backlog.len()
+    }
+
+    /// Names the process that writes this journal; the first part of its segments' names.
+    pub fn process(&self) -> &str {
+        &self.process
+    }
+
+    /// Whether the segments of `process` are, or were, in this journal's directory.
+    pub(super) fn is_home_of(&self, process: &str) -> bool {
+        process.rsplit_once('-').is_some_and(|(_, folder)| folder == self.folder)
     }
 
     /// Bytes of whole records in the segment being written, with its name.
@@ -234,7 +273,7 @@ impl Journal {
 
     fn rotate(&self, writer: &mut Writer) -> io::Result<()> {
         let (fresh, next_number) =
-            create_next(&self.dir, self.start_ms, writer.next_number, &self.wrap)?;
+            create_next(&self.dir, &self.process, writer.next_number, &self.wrap)?;
         writer.next_number = next_number;
         writer.dir_changed = true;
         let full = std::mem::replace(&mut writer.active, fresh);
@@ -269,15 +308,30 @@ impl Journal {
     }
 }
 
+/// Serialises a payload behind room for its header and passes both on.
+fn with_record(
+    payload: &impl Serialize,
+    write: impl Fn(&mut [u8]) -> Result<(), JournalError>,
+) -> Result<(), JournalError> {
+    let fill = |buffer: &mut Vec<u8>| {
+        record::begin(buffer);
+        serde_json::to_writer(&mut *buffer, payload)?;
+        write(buffer)
+    };
+    BUFFER
+        .try_with(|buffer| fill(&mut buffer.borrow_mut()))
+        .unwrap_or_else(|_| fill(&mut Vec::new()))
+}
+
 /// Creates the first segment from `number` on whose name is free; also returns the next number.
 fn create_next(
     dir: &Path,
-    start_ms: i64,
+    process: &str,
     mut number: u32,
     wrap: &Wrap,
 ) -> io::Result<(Segment, u32)> {
     loop {
-        let created = segment::create(dir, &segment::name(start_ms, number), wrap);
+        let created = segment::create(dir, &segment::name(process, number), wrap);
         number = number.saturating_add(1);
         match created {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < u32::MAX => {}

@@ -1,7 +1,8 @@
 //! Usage: the record of every request and its way to the store.
 //!
-//! `settle` appends a [`Generation`] to the [`Journal`]; the [`Recorder`] copies the journal to
-//! the store in batches, exactly once. Nothing here is awaited by a request.
+//! `settle` puts a [`Generation`] into the [`Journal`] before a request is sent and another when it
+//! has ended; the [`Recorder`] copies the journal to the store in batches, exactly once. Nothing
+//! here is awaited by a request.
 
 mod csv;
 pub mod export_csv;
@@ -12,4 +13,4 @@ pub mod report_pdf;
 
 pub use crate::store::generation::{self, Generation, Outcome};
 pub use journal::{Journal, JournalError};
-pub use recorder::Recorder;
+pub use recorder::{Recorder, Recovery};

@@ -3,11 +3,14 @@
 //! Run as a background service by `server`. The journal's segments are its queue, so nothing is
 //! lost with the process: how far a segment was applied is committed together with its records,
 //! a record applied twice counts once, and a segment is deleted only after its last record was
-//! committed. While the store is gone the journal grows and the recorder tries again.
+//! committed. While the store is gone the journal grows and the recorder tries again. What a dead
+//! process left open is settled as abandoned.
+
+mod departed;
 
 use super::journal::{self, End, Journal, Position};
-use crate::store::{Entry, Store, StoreError};
-use std::collections::HashMap;
+use crate::store::{Store, StoreError};
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -45,11 +48,27 @@ pub struct Recorder {
     progress: Mutex<Progress>,
     lag_bytes: AtomicU64,
     applied_total: AtomicU64,
+    abandoned_total: AtomicU64,
     damaged_total: AtomicU64,
 }
 
-/// How far each segment is committed, by name; `None` until the store was asked.
-type Progress = Option<HashMap<String, Position>>;
+/// What the last look at the journal and the store found.
+#[derive(Default)]
+struct Progress {
+    /// How far each segment is committed, by name; `None` until the store was asked.
+    positions: Option<HashMap<String, Position>>,
+    /// The processes that had segments when open requests were last looked through.
+    present: Option<HashSet<String>>,
+}
+
+/// What earlier processes had left in the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recovery {
+    /// Settled requests that the store did not have.
+    pub applied: u64,
+    /// Requests that were open when their process died, now stored as abandoned.
+    pub abandoned: u64,
+}
 
 impl Recorder {
     /// A recorder that does nothing until it is run or flushed.
@@ -57,9 +76,10 @@ impl Recorder {
         Self {
             journal,
             store,
-            progress: Mutex::new(None),
+            progress: Mutex::new(Progress::default()),
             lag_bytes: AtomicU64::new(0),
             applied_total: AtomicU64::new(0),
+            abandoned_total: AtomicU64::new(0),
             damaged_total: AtomicU64::new(0),
         }
     }
@@ -69,9 +89,14 @@ impl Recorder {
         self.lag_bytes.load(Ordering::Relaxed)
     }
 
-    /// Records this process added to the store.
+    /// Settled requests this process added to the store.
     pub fn applied_total(&self) -> u64 {
         self.applied_total.load(Ordering::Relaxed)
+    }
+
+    /// Requests this process stored as abandoned, because the process that ran them is dead.
+    pub fn abandoned_total(&self) -> u64 {
+        self.abandoned_total.load(Ordering::Relaxed)
     }
 
     /// Segments taken out of the journal because they were damaged.
@@ -86,6 +111,24 @@ impl Recorder {
         if let Err(error) = self.flush().await {
             tracing::warn!(%error, "usage left in the journal for the next start");
         }
+        let records = self.journal.waiting_records();
+        if records > 0 {
+            tracing::error!(
+                records,
+                "usage that the journal did not take is lost with the process"
+            );
+        }
+    }
+
+    /// Applies what earlier processes left in the journal, and settles what they left open. After
+    /// this the store knows every request that was made before; to be called once, at the start.
+    pub async fn recover(&self) -> Result<Recovery, RecorderError> {
+        let before = (self.applied_total(), self.abandoned_total());
+        self.apply_all().await?;
+        Ok(Recovery {
+            applied: self.applied_total().saturating_sub(before.0),
+            abandoned: self.abandoned_total().saturating_sub(before.1),
+        })
     }
 
     /// Makes what is in the journal now survive a power loss and applies it to the store.
@@ -134,27 +177,33 @@ impl Recorder {
         }
     }
 
-    /// Applies every segment to its present end.
+    /// Applies every segment to its present end, then settles what dead processes left open.
     async fn apply_all(&self) -> Result<(), RecorderError> {
-        let mut guard = self.progress.lock().await;
-        let outcome = self.apply_segments(&mut guard).await;
-        self.measure_lag(guard.as_ref());
-        outcome
+        let mut progress = self.progress.lock().await;
+        let applied = self.apply_segments(&mut progress.positions).await;
+        self.measure_lag(progress.positions.as_ref());
+        match applied {
+            Err(RecorderError::Store(error)) => Err(error.into()),
+            applied => self.abandon_departed(&mut progress.present).await.and(applied),
+        }
     }
 
-    async fn apply_segments(&self, progress: &mut Progress) -> Result<(), RecorderError> {
+    async fn apply_segments(
+        &self,
+        positions: &mut Option<HashMap<String, Position>>,
+    ) -> Result<(), RecorderError> {
         let names = journal::list(self.journal.dir())?;
-        let progress = match progress {
-            Some(progress) => progress,
-            None => progress.insert(self.load_progress(&names).await?),
+        let positions = match positions {
+            Some(positions) => positions,
+            None => positions.insert(self.load_positions(&names).await?),
         };
         let mut outcome = Ok(());
         for name in names {
-            match self.apply_segment(&name, progress).await {
+            match self.apply_segment(&name, positions).await {
                 Ok(()) => {}
                 // Another process that shares the journal finished it.
                 Err(RecorderError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
-                    progress.remove(&name);
+                    positions.remove(&name);
                 }
                 // One unreadable file does not hold up the others.
                 Err(RecorderError::Io(error)) => outcome = Err(error.into()),
@@ -164,29 +213,30 @@ impl Recorder {
         outcome
     }
 
-    async fn load_progress(
+    async fn load_positions(
         &self,
         names: &[String],
     ) -> Result<HashMap<String, Position>, RecorderError> {
-        let mut progress = HashMap::new();
+        let mut positions = HashMap::new();
         for (name, applied_bytes) in self.store.journal_segments().await? {
             if names.contains(&name) {
-                progress.insert(name, Position::at(applied_bytes));
-            } else {
+                positions.insert(name, Position::at(applied_bytes));
+            } else if self.journal.is_home_of(journal::process_of(&name)) {
                 self.store.forget_journal_segment(&name).await?;
             }
         }
-        Ok(progress)
+        Ok(positions)
     }
 
     async fn apply_segment(
         &self,
         name: &str,
-        progress: &mut HashMap<String, Position>,
+        positions: &mut HashMap<String, Position>,
     ) -> Result<(), RecorderError> {
         let dir = self.journal.dir();
+        let process = journal::process_of(name);
         loop {
-            let position = progress.get(name).copied().unwrap_or_default();
+            let position = positions.get(name).copied().unwrap_or_default();
             let (active, committed_bytes) = self.journal.active();
             let committed_bytes = (active == name).then_some(committed_bytes);
             let batch = journal::read(dir, name, position, BATCH_RECORDS, committed_bytes)?;
@@ -195,21 +245,32 @@ impl Recorder {
             }
             if batch.position != position {
                 let applied_bytes = batch.position.offset_bytes;
-                let settled: Vec<Entry> = batch.entries.into_iter().filter(is_settle).collect();
-                let added = self.store.apply(&settled, "", name, applied_bytes).await?;
+                let added = self.store.apply(&batch.entries, process, name, applied_bytes).await?;
                 self.applied_total.fetch_add(added, Ordering::Relaxed);
-                progress.insert(name.to_owned(), batch.position);
+                positions.insert(name.to_owned(), batch.position);
             }
             match batch.end {
                 End::More => {}
-                End::Live => return Ok(()),
+                End::Live => return Ok(self.make_room(committed_bytes)),
                 End::CorruptLive => return Ok(self.journal.start_segment()?),
                 End::Finished | End::Torn(_) | End::Corrupt => {
                     self.retire(name, batch.end, batch.position)?;
-                    progress.remove(name);
+                    positions.remove(name);
                     return Ok(self.store.forget_journal_segment(name).await?);
                 }
             }
+        }
+    }
+
+    /// If the disk is full, the segment that is written now may be what fills it. It was just
+    /// applied, so that it can be closed early, and is deleted at the next look.
+    fn make_room(&self, committed_bytes: Option<u64>) {
+        let holds_room = committed_bytes.is_some_and(|bytes| bytes > 0);
+        if holds_room
+            && !self.journal.is_healthy()
+            && let Err(error) = self.journal.start_segment()
+        {
+            tracing::debug!(%error, "the journal's segment cannot be closed early");
         }
     }
 
@@ -217,13 +278,18 @@ impl Recorder {
     fn retire(&self, name: &str, end: End, position: Position) -> io::Result<()> {
         let dir = self.journal.dir();
         if end == End::Corrupt {
+            let damage = journal::damage(dir, name, position)?;
             let kept = journal::quarantine(dir, name)?;
             self.damaged_total.fetch_add(1, Ordering::Relaxed);
             tracing::error!(
                 file = %kept.display(),
                 offset_bytes = position.offset_bytes,
                 after_sequence = position.previous(),
-                "journal segment is damaged, records from this offset on are not stored"
+                readable = damage.readable,
+                first_id = damage.first_id,
+                last_id = damage.last_id,
+                "journal segment is damaged: from this offset on it was not stored, and requests \
+                 whose end it held will be stored as abandoned"
             );
             return Ok(());
         }
@@ -245,20 +311,16 @@ impl Recorder {
         file.sync_data()
     }
 
-    fn measure_lag(&self, progress: Option<&HashMap<String, Position>>) {
+    fn measure_lag(&self, positions: Option<&HashMap<String, Position>>) {
         let dir = self.journal.dir();
         let segments = journal::list(dir).unwrap_or_default();
         let lag_bytes = segments.into_iter().map(|name| {
             let length_bytes = fs::metadata(dir.join(&name)).map_or(0, |data| data.len());
-            let applied = progress.and_then(|progress| progress.get(&name));
+            let applied = positions.and_then(|positions| positions.get(&name));
             length_bytes.saturating_sub(applied.map_or(0, |position| position.offset_bytes))
         });
         self.lag_bytes.store(lag_bytes.sum(), Ordering::Relaxed);
     }
-}
-
-fn is_settle(entry: &Entry) -> bool {
-    matches!(entry, Entry::Settle(_))
 }
 
 /// Waits; true if the shutdown came first.

@@ -17,12 +17,15 @@
 mod asks;
 mod bodies;
 mod certificates;
+mod crashes;
 mod disconnects;
+mod durability;
 mod errors;
 mod errors_table;
 mod failures;
 mod goaway;
 mod http2;
+mod ledger;
 mod load;
 mod media;
 mod observability;

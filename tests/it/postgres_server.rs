@@ -42,13 +42,12 @@ rm -rf "$dir" "$dir.lock"
 "#;
 
 /// The address of a new, empty database.
-pub async fn new_database() -> String {
+pub(crate) async fn new_database() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let name = format!("t{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let dir = tokio::task::spawn_blocking(running_server).await.unwrap();
-    let address = |database: &str| {
-        format!("postgres:///{database}?host={}&user=postgres", dir.display())
-    };
+    let address =
+        |database: &str| format!("postgres:///{database}?host={}&user=postgres", dir.display());
     sqlx::any::install_default_drivers();
     let mut connection = AnyConnection::connect(&address("postgres")).await.unwrap();
     let create = AssertSqlSafe(format!("CREATE DATABASE {name}"));

@@ -35,6 +35,7 @@ pub struct Rig {
     pub mock: SocketAddr,
     /// Folder of the configuration, the store and the log.
     pub folder: tempfile::TempDir,
+    wrap: &'static [&'static str],
     child: Child,
 }
 
@@ -49,6 +50,8 @@ pub struct Plan<'a> {
     pub more: &'a str,
     /// Another address for the providers than the mock's, e.g. a faulty peer of the test.
     pub upstream: Option<SocketAddr>,
+    /// A command with arguments that ends in becoming the gateway's, which is appended.
+    pub wrap: &'static [&'static str],
 }
 
 /// An answer, whole.
@@ -125,8 +128,8 @@ impl Rig {
         let upstream = plan.upstream.unwrap_or(mock_address);
         let config = config(&plan, gateway, admin, upstream);
         fs::write(folder.path().join("arouter.toml"), config).unwrap();
-        let child = spawn(folder.path());
-        let mut rig = Self { gateway, admin, mock: mock_address, folder, child };
+        let child = spawn(folder.path(), plan.wrap);
+        let mut rig = Self { gateway, admin, mock: mock_address, folder, wrap: plan.wrap, child };
         rig.wait_until_up().await;
         rig
     }
@@ -220,10 +223,12 @@ impl Drop for Rig {
 }
 
 /// Starts the gateway of a folder; what it writes goes on in the folder's log.
-fn spawn(folder: &Path) -> Child {
+fn spawn(folder: &Path, wrap: &[&str]) -> Child {
     let log = fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).unwrap();
-    Command::new(env!("CARGO_BIN_EXE_arouter"))
-        .args(["run", "--config", "arouter.toml"])
+    let gateway = [env!("CARGO_BIN_EXE_arouter"), "run", "--config", "arouter.toml"];
+    let mut command = wrap.iter().chain(&gateway);
+    Command::new(command.next().unwrap())
+        .args(command)
         .current_dir(folder)
         .env("CANARY_PROVIDER_KEY", PROVIDER_KEY)
         .env("DEEPSEEK_API_KEY", PROVIDER_KEY)

@@ -10,7 +10,7 @@ const LAYERS: &[&[&str]] = &[
     &["json", "sse", "error", "money", "id", "clock", "secret"],
     &["catalog", "chat", "store", "telemetry", "config"],
     &["providers", "formats", "upstream"],
-    &["auth", "routing", "billing", "usage"],
+    &["auth", "routing", "billing", "usage", "limits"],
     &["proxy", "api", "mock"],
     &["server", "cli"],
 ];

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// Prices of the rig's models in pico-USD per token: prompt, completion, cache read, cache write.
-fn prices(model: &str) -> [u64; 4] {
+pub fn prices(model: &str) -> [u64; 4] {
     match model {
         "openai/gpt-5.4" => [2_500_000, 10_000_000, 250_000, 2_500_000],
         "anthropic/claude-sonnet-4.5" => [3_000_000, 15_000_000, 300_000, 3_750_000],

@@ -154,10 +154,13 @@ fn a_free_answer_costs_nothing_although_its_tokens_are_known() {
     };
     let pricing = Pricing::new(table);
     let told = Bill::of(Complete, &seen([Some(10), Some(0)], None), PROMPT_BYTES);
-    assert_eq!((told.usage.prompt, told.cost(Some(&pricing))), (Some(10), Cost::default()));
+    assert_eq!((told.usage.prompt, told.cost(Some(&pricing), None)), (Some(10), Cost::default()));
     let failed = Bill::of(Failed, &seen([Some(10), Some(0)], None), PROMPT_BYTES);
-    assert_eq!((failed.usage, failed.cost(Some(&pricing))), (Usage::default(), Cost::default()));
+    assert_eq!(
+        (failed.usage, failed.cost(Some(&pricing), None)),
+        (Usage::default(), Cost::default())
+    );
     let paid = Bill::of(Complete, &seen([Some(10), Some(1)], None), PROMPT_BYTES);
-    assert_eq!(paid.cost(Some(&pricing)).total.to_string(), "11");
-    assert_eq!(paid.cost(None), Cost::default());
+    assert_eq!(paid.cost(Some(&pricing), None).total.to_string(), "11");
+    assert_eq!(paid.cost(None, None), Cost::default());
 }

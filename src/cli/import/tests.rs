@@ -186,7 +186,7 @@ fn vendors_are_reached_at_their_addresses() {
     assert!(!config.providers["ollama"].private_network);
     assert_eq!(config.providers["openai"].headers["OpenAI-Organization"], "org-1");
     assert_eq!(config.providers["anthropic"].headers["anthropic-beta"], "context-1m");
-    let price = config.models["gpt-4o"].endpoints.as_ref().unwrap()[0].price.unwrap();
+    let price = config.models["gpt-4o"].endpoints.as_ref().unwrap()[0].price.clone().unwrap();
     assert_eq!(
         (price.prompt.to_string(), price.completion.to_string()),
         ("2.5".into(), "10".into())

@@ -89,6 +89,7 @@ fn orders() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("MediaConfig", fields_of::<c::MediaConfig>()),
         ("ModelConfig", fields_of::<c::ModelConfig>()),
         ("PriceTable", fields_of::<c::PriceTable>()),
+        ("PriceTier", fields_of::<c::PriceTier>()),
         ("ProviderConfig", fields_of::<c::ProviderConfig>()),
         ("ProviderKey", fields_of::<c::ProviderKey>()),
         ("RateLimit", fields_of::<c::RateLimit>()),
@@ -96,6 +97,7 @@ fn orders() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("SecretRef", fields_of::<c::SecretRef>()),
         ("ServerConfig", fields_of::<c::ServerConfig>()),
         ("StoreConfig", fields_of::<c::StoreConfig>()),
+        ("TierFactors", fields_of::<c::TierFactors>()),
         ("Timeouts", fields_of::<c::Timeouts>()),
         ("TlsConfig", fields_of::<c::TlsConfig>()),
     ])

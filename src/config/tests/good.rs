@@ -111,7 +111,7 @@ fn the_documented_example_loads_and_says_what_is_without_effect() {
     assert_eq!(openai.timeouts, Timeouts::default());
     assert_eq!(openai.data_policy.retains_days, Some(30));
     let model = &config.models["openai/gpt-5.4"];
-    let price = model.endpoints.as_ref().unwrap()[0].price.unwrap();
+    let price = model.endpoints.as_ref().unwrap()[0].price.as_ref().unwrap();
     assert_eq!(price.prompt.pico_per_token(), 2_500_000);
     assert_eq!(price.cache_read.unwrap().pico_per_token(), 250_000);
     let key = &config.keys["demo"];

@@ -51,10 +51,3 @@ fn limits_of_keys_are_named() {
         assert!(warned.iter().all(|(at, _, _)| *at == line), "{text}: {warned:?}");
     }
 }
-
-#[test]
-fn prices_that_are_not_charged_are_named_in_any_endpoint() {
-    let text = "[models.'a/x']\nendpoints = [\n{ provider = 'a' },\n{ provider = 'a', price = { image = '1' } },\n]\n";
-    let message = "`image` is not charged by this version".to_owned();
-    assert_eq!(warned(text), [(5, 29, message)]);
-}

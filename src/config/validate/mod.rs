@@ -5,6 +5,7 @@
 //! value that should change. Errors refuse the file; warnings do so only under `--strict`.
 
 mod names;
+mod prices;
 mod process;
 mod providers;
 mod secrets;

@@ -1,10 +1,9 @@
 //! Checks of names that refer to other tables: `[defaults]`, `[models]`, `[aliases]`, `[keys]`.
 
 use super::{Findings, steps};
-use crate::config::models::{EndpointConfig, ModelConfig, PriceTable};
+use crate::config::models::{EndpointConfig, ModelConfig};
 use crate::config::problem::nearest;
 use crate::config::tree::Step;
-use crate::money::{PicoUsd, Price};
 
 pub(super) fn check(findings: &mut Findings<'_>) {
     let config = findings.config;
@@ -165,32 +164,7 @@ fn check_endpoints(findings: &mut Findings<'_>, name: &str, endpoints: &[Endpoin
             findings.error(&at("upstream_model"), "not the name of a model", "such as \"gpt-5.4\"");
         }
         if let Some(price) = &endpoint.price {
-            check_prices(findings, &at("price"), price);
-        }
-    }
-}
-
-fn check_prices(findings: &mut Findings<'_>, at: &[Step], price: &PriceTable) {
-    let below = |key: &str| [at, &steps![key]].concat();
-    for (key, price) in [
-        ("prompt", Some(price.prompt)),
-        ("completion", Some(price.completion)),
-        ("cache_read", price.cache_read),
-        ("cache_write", price.cache_write),
-        ("cache_write_1h", price.cache_write_1h),
-        ("reasoning", price.reasoning),
-        ("audio", price.audio),
-    ] {
-        if price.is_some_and(|price| price > Price::MAX_SANE) {
-            let hint = "prices are USD per million tokens";
-            findings.error(&below(key), "more than 1 USD for one token", hint);
-        }
-    }
-    for (key, amount) in
-        [("image", price.image), ("request", price.request), ("web_search", price.web_search)]
-    {
-        if amount.is_some_and(|amount| amount < PicoUsd::ZERO) {
-            findings.error(&below(key), "a price cannot be negative", "write \"0\" if it is free");
+            super::prices::check(findings, &at("price"), price);
         }
     }
 }

@@ -26,7 +26,7 @@ pub fn encode(response: &Response<'_>, label: &AnswerLabel) -> Bytes {
         write_choice(choice, &mut out);
     }
     out.put_slice(br#"],"usage":"#);
-    usage::write(&response.usage, &mut out);
+    usage::write(&response.usage, label.charge_of(response).as_ref(), &mut out);
     out.put_slice(b"}");
     out.freeze()
 }

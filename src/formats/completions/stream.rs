@@ -8,6 +8,7 @@ use super::{finish_word, logprobs, response};
 use crate::chat::event::Event;
 use crate::chat::{FinishReason, Usage};
 use crate::error::GatewayError;
+use crate::formats::charge::Charge;
 use crate::formats::openai_chat::error::{write_failure, write_optional};
 use crate::formats::openai_chat::usage;
 use crate::formats::{AnswerLabel, Framing, StreamEncoder};
@@ -31,6 +32,7 @@ pub struct Encoder {
     head: Vec<u8>,
     choices: Vec<Choice>,
     usage: Usage,
+    charge: Option<Charge>,
     ended: bool,
 }
 
@@ -51,6 +53,7 @@ impl Encoder {
             head: Vec::new(),
             choices: Vec::with_capacity(1),
             usage: Usage::default(),
+            charge: None,
             ended: false,
         }
     }
@@ -156,6 +159,10 @@ impl StreamEncoder for Encoder {
         }
     }
 
+    fn charge(&mut self, charge: Charge) {
+        self.charge = Some(charge);
+    }
+
     fn finish(&mut self, out: &mut BytesMut) {
         if std::mem::replace(&mut self.ended, true) {
             return;
@@ -168,7 +175,7 @@ impl StreamEncoder for Encoder {
         if self.label.include_usage {
             out.put_slice(&self.head);
             out.put_slice(br#","choices":[],"usage":"#);
-            usage::write(&self.usage, out);
+            usage::write(&self.usage, self.charge.as_ref(), out);
             out.put_slice(b"}\n\n");
         }
         out.put_slice(DONE);

@@ -3,6 +3,7 @@
 use super::openai::{Input, Request, members};
 use super::{Encoding, Expected, Prepared};
 use crate::chat::Usage;
+use crate::formats::charge::{Charge, Sides};
 use crate::formats::{EncodedRequest, FormatError, StreamFault};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -109,13 +110,14 @@ struct Counts {
 pub(super) fn relay(
     body: Bytes,
     expected: Expected,
-    model: &str,
+    (model, charge_of): (&str, impl Fn(Usage) -> Option<Charge>),
 ) -> Result<(Bytes, Usage), StreamFault> {
+    let label = (model, charge_of);
     match expected.encoding {
         Encoding::Float => {
             let answer: Answer<&RawValue> = serde_json::from_slice(&body).map_err(malformed)?;
             let size = body.len();
-            write(answer, expected, model, size, |values, out| push_numbers(values.get(), out))
+            write(answer, expected, label, size, |values, out| push_numbers(values.get(), out))
         }
         Encoding::Base64 => {
             // The fast reader works in place; it copies only when others hold the bytes too.
@@ -123,7 +125,7 @@ pub(super) fn relay(
             let size = owned.len() / 2;
             let answer: Answer<Packed> =
                 simd_json::serde::from_slice(&mut owned).map_err(malformed)?;
-            write(answer, expected, model, size, |packed, out| {
+            write(answer, expected, label, size, |packed, out| {
                 out.push('"');
                 STANDARD.encode_string(&packed.0, out);
                 out.push('"');
@@ -140,7 +142,7 @@ fn malformed(_: impl fmt::Display) -> StreamFault {
 fn write<V>(
     answer: Answer<V>,
     expected: Expected,
-    model: &str,
+    (model, charge_of): (&str, impl Fn(Usage) -> Option<Charge>),
     size: usize,
     push: impl Fn(&V, &mut String) -> Result<(), StreamFault>,
 ) -> Result<(Bytes, Usage), StreamFault> {
@@ -161,7 +163,15 @@ fn write<V>(
         out.push('}');
     }
     let prompt = answer.usage_metadata.and_then(Counts::prompt);
-    let shown = prompt.unwrap_or(expected.estimated_tokens);
+    let usage = Usage { prompt, completion: prompt.map(|_| 0), ..Usage::default() };
+    let charge = charge_of(usage);
+    let charged = charge.and_then(|charge| charge.usage.prompt);
+    let shown = prompt.or(charged).unwrap_or(expected.estimated_tokens);
+    let mut cost = BytesMut::new();
+    if let Some(charge) = charge {
+        charge.write(Sides::Chat, &mut cost);
+    }
+    let cost = std::str::from_utf8(&cost).unwrap_or_default();
     let model = serde_json::to_string(model).map_err(malformed)?;
     let mut digits = itoa::Buffer::new();
     let shown = digits.format(shown);
@@ -172,11 +182,11 @@ fn write<V>(
         shown,
         r#","total_tokens":"#,
         shown,
+        cost,
         "}}",
     ] {
         out.push_str(piece);
     }
-    let usage = Usage { prompt, completion: prompt.map(|_| 0), ..Usage::default() };
     Ok((Bytes::from(out), usage))
 }
 

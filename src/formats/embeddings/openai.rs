@@ -2,6 +2,7 @@
 
 use super::{Encoding, Expected, Members, Prepared};
 use crate::chat::Usage;
+use crate::formats::charge::{Charge, Sides};
 use crate::formats::{EncodedRequest, FormatError, StreamFault};
 use bytes::Bytes;
 use serde::Deserialize;
@@ -45,12 +46,16 @@ pub(super) fn encode(body: &Bytes, model: &str) -> Result<Prepared, FormatError>
     let request = Request::check(&members)?;
     let kept = members.0.iter().filter(|(name, _)| !FOR_THE_GATEWAY.contains(&name.as_ref()));
     let model = model_text(model)?;
-    let body = write(kept, &model, body.len());
+    let body = write(kept, &[("model", &model)], body.len());
     let expected = request.expected();
     Ok(Prepared { request: EncodedRequest { body, dropped: Vec::new() }, expected })
 }
 
-pub(super) fn relay(body: &Bytes, model: &str) -> Result<(Bytes, Usage), StreamFault> {
+pub(super) fn relay(
+    body: &Bytes,
+    model: &str,
+    charge_of: impl Fn(Usage) -> Option<Charge>,
+) -> Result<(Bytes, Usage), StreamFault> {
     #[derive(Default, Deserialize)]
     struct Reported {
         prompt_tokens: Option<u64>,
@@ -67,7 +72,13 @@ pub(super) fn relay(body: &Bytes, model: &str) -> Result<(Bytes, Usage), StreamF
     let prompt = reported.prompt_tokens.or(reported.total_tokens);
     let usage = Usage { prompt, completion: prompt.map(|_| 0), ..Usage::default() };
     let model = serde_json::to_string(model).map_err(malformed)?;
-    Ok((write(members.0.iter(), &model, body.len()), usage))
+    let told = members
+        .get("usage")
+        .and_then(|stated| charge_of(usage)?.told_in(stated.get().as_bytes(), Sides::Chat));
+    let told = told.as_deref().and_then(|usage| std::str::from_utf8(usage).ok());
+    let mut others = vec![("model", model.as_str())];
+    others.extend(told.map(|told| ("usage", told)));
+    Ok((write(members.0.iter(), &others, body.len()), usage))
 }
 
 /// Reads the members of the client's body.
@@ -170,22 +181,23 @@ fn model_text(model: &str) -> Result<String, FormatError> {
     serde_json::to_string(model).map_err(|_| FormatError::field("model", "unwritable model name"))
 }
 
-/// Writes the members with `model`, itself JSON, in the place of the model's name.
+/// Writes the members, with the values of `others` in the place of their own or at the end.
 fn write<'m>(
     members: impl Iterator<Item = &'m (Cow<'m, str>, &'m RawValue)>,
-    model: &str,
+    others: &[(&str, &str)],
     size: usize,
 ) -> Bytes {
-    let mut out = String::with_capacity(size + model.len());
+    let longer: usize = others.iter().map(|(_, json)| json.len()).sum();
+    let mut out = String::with_capacity(size + longer);
     out.push('{');
-    let mut has_model = false;
+    let mut missing = others.to_vec();
     for (name, value) in members {
-        let is_model = name == "model";
-        has_model |= is_model;
-        push_member(&mut out, name, if is_model { model } else { value.get() });
+        let other = missing.iter().position(|(other, _)| other == name);
+        let json = other.map_or(value.get(), |at| missing.swap_remove(at).1);
+        push_member(&mut out, name, json);
     }
-    if !has_model {
-        push_member(&mut out, "model", model);
+    for (name, json) in missing {
+        push_member(&mut out, name, json);
     }
     out.push('}');
     Bytes::from(out)

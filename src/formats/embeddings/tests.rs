@@ -1,6 +1,7 @@
 //! Requests checked and written, answers relayed, and the recorded ones.
 
 use super::*;
+use crate::formats::charge::tests::PerToken;
 use crate::formats::gemini::recordings;
 use base64::Engine as _;
 use serde_json::{Value, json};
@@ -14,7 +15,8 @@ fn answer(
     body: &str,
     expected: Expected,
 ) -> Result<(Value, Usage), StreamFault> {
-    let (bytes, usage) = relay(format, Bytes::from(body.to_owned()), expected, "shown \"model\"")?;
+    let (bytes, usage) =
+        relay(format, Bytes::from(body.to_owned()), expected, ("shown \"model\"", None))?;
     Ok((serde_json::from_slice(&bytes).unwrap(), usage))
 }
 
@@ -122,7 +124,7 @@ fn own_format_answers_get_the_shown_name() {
     let body = r#"{"object":"list","data":[{"embedding":[0.10,-2e-7]}],"model":"x","usage":{"prompt_tokens":5,"total_tokens":5}}"#;
     let expected = expect(1, Encoding::Float);
     let (bytes, usage) =
-        relay(ApiFormat::OpenAiChat, Bytes::from(body), expected, "shown").unwrap();
+        relay(ApiFormat::OpenAiChat, Bytes::from(body), expected, ("shown", None)).unwrap();
     assert_eq!(bytes, body.replace("\"x\"", "\"shown\""));
     assert_eq!((usage.prompt, usage.completion), (Some(5), Some(0)));
     let bare = r#"{"data":[],"usage":{"total_tokens":9}}"#;
@@ -140,7 +142,7 @@ fn gemini_answers_in_both_forms() {
     let body = r#"{"embeddings":[{"values":[ 0.10, -2e-7 ]},{"values":[1,2]}],"usageMetadata":{"promptTokenCount":7}}"#;
     let bytes = Bytes::from(body);
     let float = expect(2, Encoding::Float);
-    let (text, usage) = relay(ApiFormat::Gemini, bytes, float, "m").unwrap();
+    let (text, usage) = relay(ApiFormat::Gemini, bytes, float, ("m", None)).unwrap();
     assert_eq!(
         text,
         r#"{"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.10,-2e-7]},{"object":"embedding","index":1,"embedding":[1,2]}],"model":"m","usage":{"prompt_tokens":7,"total_tokens":7}}"#
@@ -204,4 +206,39 @@ fn recorded_answers_keep_every_number() {
             assert_eq!(bytes, expected, "{}", recording.id);
         }
     }
+}
+
+#[test]
+fn the_cost_is_told_in_usage() {
+    let charges: &dyn Charges = &PerToken;
+    let expected = Expected { inputs: 1, encoding: Encoding::Float, estimated_tokens: 3 };
+    let told = |format, body: &str| {
+        let body = Bytes::from(body.to_owned());
+        let (body, _) = relay(format, body, expected, ("m", Some(charges))).unwrap();
+        String::from_utf8(body.to_vec()).unwrap()
+    };
+    let details = r#""is_byok":false,"cost_details":{"upstream_inference_cost":null,"upstream_inference_prompt_cost":0.000000000009,"upstream_inference_completions_cost":0}"#;
+    let body = r#"{"object":"list","data":[{"embedding":[1.50]}],"model":"x","usage":{"prompt_tokens":9,"total_tokens":9}}"#;
+    assert_eq!(
+        told(ApiFormat::OpenAiChat, body),
+        format!(
+            r#"{{"object":"list","data":[{{"embedding":[1.50]}}],"model":"m","usage":{{"prompt_tokens":9,"total_tokens":9,"cost":0.000000000009,{details}}}}}"#
+        )
+    );
+    let silent = r#"{"data":[{"embedding":[1.50]}],"model":"m"}"#;
+    assert_eq!(told(ApiFormat::OpenAiChat, silent), silent);
+    let body = r#"{"embeddings":[{"values":[1.50]}],"usageMetadata":{"promptTokenCount":9}}"#;
+    let found = told(ApiFormat::Gemini, body);
+    assert!(
+        found.ends_with(&format!(
+            r#""usage":{{"prompt_tokens":9,"total_tokens":9,"cost":0.000000000009,{details}}}}}"#
+        )),
+        "{found}"
+    );
+    // The estimate that is charged for, not the one of the format.
+    let found = told(ApiFormat::Gemini, r#"{"embeddings":[{"values":[1.50]}]}"#);
+    assert!(
+        found.contains(r#""prompt_tokens":7,"total_tokens":7,"cost":0.000000007007"#),
+        "{found}"
+    );
 }

@@ -5,6 +5,7 @@
 //! reasoning.
 
 use crate::chat::Usage;
+use crate::formats::charge::{Charge, Sides};
 use crate::formats::tree::Node;
 use bytes::{BufMut, BytesMut};
 
@@ -76,8 +77,10 @@ impl Counts {
     }
 }
 
-/// Appends a `usage` object; counts the provider did not state are zero.
-pub(crate) fn write(usage: &Usage, out: &mut BytesMut) {
+/// Appends a `usage` object, with the counts that are charged for, if any are; others that the
+/// provider did not state are zero.
+pub(crate) fn write(usage: &Usage, charge: Option<&Charge>, out: &mut BytesMut) {
+    let usage = charge.map_or(usage, |charge| &charge.usage);
     let mut number = itoa::Buffer::new();
     let mut put = |name: &str, count: u64| {
         out.put_slice(name.as_bytes());
@@ -94,7 +97,11 @@ pub(crate) fn write(usage: &Usage, out: &mut BytesMut) {
     if let Some(searches) = usage.web_searches.filter(|&searches| searches > 0) {
         put(r#"},"server_tool_use":{"web_search_requests":"#, searches);
     }
-    out.put_slice(b"}}");
+    out.put_u8(b'}');
+    if let Some(charge) = charge {
+        charge.write(Sides::Chat, out);
+    }
+    out.put_u8(b'}');
 }
 
 #[cfg(test)]
@@ -174,7 +181,7 @@ mod tests {
             ..Usage::default()
         };
         let mut out = BytesMut::new();
-        write(&usage, &mut out);
+        write(&usage, None, &mut out);
         assert_eq!(read_text(std::str::from_utf8(&out).unwrap()), usage);
     }
 }

@@ -19,7 +19,7 @@ mod corpus;
 #[cfg(test)]
 mod heard;
 #[cfg(test)]
-mod recordings;
+pub(super) mod recordings;
 
 pub use names::tool_name;
 

@@ -5,6 +5,7 @@
 
 use super::object::Object;
 use crate::chat::Usage;
+use crate::formats::charge::{Charge, Sides};
 use bytes::{BufMut, BytesMut};
 
 /// Reads a `usage` object.
@@ -25,8 +26,10 @@ pub(super) fn read(usage: &Object<'_>) -> Usage {
     }
 }
 
-/// Appends a `usage` object, or `null` when nothing was reported.
-pub(super) fn write(usage: &Usage, out: &mut BytesMut) {
+/// Appends a `usage` object, with the counts that are charged for, if any are, or `null` when
+/// nothing was reported.
+pub(super) fn write(usage: &Usage, charge: Option<&Charge>, out: &mut BytesMut) {
+    let usage = charge.map_or(usage, |charge| &charge.usage);
     if usage.is_missing() {
         return out.put_slice(b"null");
     }
@@ -42,6 +45,9 @@ pub(super) fn write(usage: &Usage, out: &mut BytesMut) {
     put(r#"},"output_tokens":"#, usage.completion.unwrap_or(0));
     put(r#","output_tokens_details":{"reasoning_tokens":"#, usage.reasoning.unwrap_or(0));
     put(r#"},"total_tokens":"#, usage.total());
+    if let Some(charge) = charge {
+        charge.write(Sides::Responses, out);
+    }
     out.put_u8(b'}');
 }
 
@@ -66,7 +72,7 @@ mod tests {
             let usage = super::super::usage_of(json.as_bytes());
             assert_eq!((usage.prompt, usage.completion, usage.cached, usage.reasoning), expected);
             let mut written = BytesMut::new();
-            write(&usage, &mut written);
+            write(&usage, None, &mut written);
             let again = super::super::usage_of(&written);
             assert_eq!((again.prompt, again.completion), (usage.prompt, usage.completion));
             assert_eq!(again.cached.unwrap_or(0), usage.cached.unwrap_or(0));

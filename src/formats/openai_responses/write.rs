@@ -9,6 +9,7 @@ use crate::chat::{FinishReason, Usage};
 use crate::error::{GatewayError, Kind};
 use crate::formats::AnswerLabel;
 use crate::formats::carried::Carried;
+use crate::formats::charge::Charge;
 use crate::formats::openai_chat::response::tier_word;
 use crate::json::write_string;
 use bytes::{BufMut, BytesMut};
@@ -47,6 +48,7 @@ pub(super) struct Envelope<'e> {
     /// The items, with commas between them.
     pub(super) output: &'e [u8],
     pub(super) usage: Option<&'e Usage>,
+    pub(super) charge: Option<&'e Charge>,
     pub(super) tier: Option<&'e str>,
 }
 
@@ -125,7 +127,7 @@ pub(super) fn envelope(answer: &Envelope<'_>, out: &mut BytesMut) {
     out.put_slice(br#","tool_choice":"auto","tools":[],"top_logprobs":0,"top_p":null"#);
     out.put_slice(br#","truncation":"disabled","usage":"#);
     match answer.usage {
-        Some(counts) => usage::write(counts, out),
+        Some(counts) => usage::write(counts, answer.charge, out),
         None => out.put_slice(b"null"),
     }
     out.put_slice(br#","user":null,"metadata":{}}"#);

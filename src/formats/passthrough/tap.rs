@@ -7,6 +7,7 @@
 
 use super::{native, openai};
 use crate::chat::Event;
+use crate::formats::charge::{self, Charges, Sides};
 use crate::formats::translator::output::Output;
 use crate::formats::{
     AnswerLabel, ApiFormat, FormatError, Observed, StreamDecoder, StreamFault, observe,
@@ -16,11 +17,13 @@ use crate::sse;
 use bytes::{Bytes, BytesMut};
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Reads one stream.
 pub(in crate::formats) struct Tap {
     format: Format,
     decoder: Box<dyn StreamDecoder>,
+    charges: Option<Arc<dyn Charges>>,
 }
 
 /// What differs by format: which events are ordinary, and what is written over.
@@ -55,7 +58,7 @@ impl Tap {
                 Format::OpenAi(openai::Relabel::new(label))
             }
         };
-        Ok(Self { format, decoder })
+        Ok(Self { format, decoder, charges: label.charges.clone() })
     }
 
     /// Reads a server-sent event and forwards what the client gets of it.
@@ -120,6 +123,7 @@ impl Tap {
             Format::Anthropic(_) => native::anthropic_reading(data),
             Format::Responses(_) | Format::Gemini(_) => Reading::Whole,
         };
+        let mut told = None;
         match reading {
             Reading::Content(bytes) => observe::content(observed, bytes),
             Reading::Whole => {
@@ -128,8 +132,14 @@ impl Tap {
                     Ok(()) | Err(StreamFault::Malformed(_)) => {}
                     Err(fault) => return Err(fault),
                 }
+                told = self.told(piece, observed);
             }
         }
+        let told = told.as_ref().map(|(frame, data)| {
+            let data = data.clone();
+            Piece { frame, data, name: piece.name }
+        });
+        let piece = told.as_ref().unwrap_or(piece);
         match &mut self.format {
             Format::OpenAi(relabel) => relabel.forward(piece, out),
             Format::Responses(model) => model.forward(piece, &["response", "model"], out),
@@ -137,6 +147,33 @@ impl Tap {
             Format::Gemini(model) => model.forward(piece, &["modelVersion"], out),
         }
         Ok(())
+    }
+
+    /// The event with its cost told, and where its data lies then, if it brings usage.
+    fn told(&self, piece: &Piece<'_>, observed: &Observed) -> Option<(Bytes, Range<usize>)> {
+        let charges = self.charges.as_ref()?;
+        let data = piece.data();
+        let (place, sides) = match self.format {
+            Format::OpenAi(_) => (openai::usage(data, &["usage"])?, Sides::Chat),
+            Format::Responses(_) => {
+                (openai::usage(data, &["response", "usage"])?, Sides::Responses)
+            }
+            Format::Anthropic(_) | Format::Gemini(_) => return None,
+        };
+        let mut observed = Cow::Borrowed(observed);
+        if observed.finish.is_none()
+            && let Some((reason, native)) = self.decoder.stated_finish()
+        {
+            // The record, made at the end, will know of it.
+            let observed = observed.to_mut();
+            observed.finish = Some(reason);
+            observed.native_finish = native.map(str::to_owned);
+        }
+        let usage = charges.charge(&observed).told_in(data.get(place.clone())?, sides)?;
+        let start = piece.data.start;
+        let grown = (piece.data.end + usage.len()).saturating_sub(place.len());
+        let place = start + place.start..start + place.end;
+        Some((charge::replaced(piece.frame, place, &usage), start..grown))
     }
 
     /// The provider closed the stream: `tail` is what follows the last whole event.

@@ -44,6 +44,7 @@ fn label() -> AnswerLabel {
         created_s: 1,
         include_usage: true,
         exclude_reasoning: false,
+        charges: None,
     }
 }
 
@@ -482,3 +483,5 @@ fn only_parameters_a_provider_lists_reach_it() {
     assert_eq!(rewritten.body.to_bytes(), sent);
     assert_eq!(rewritten.dropped, ["top_p"]);
 }
+
+mod costs;

@@ -280,6 +280,7 @@ impl Pair {
             created_s: 1,
             include_usage: true,
             exclude_reasoning: false,
+            charges: None,
         };
         let new = Translator::new(self.upstream, self.client, self.to, label).unwrap();
         new.with_upstream_framing(self.from)

@@ -152,11 +152,42 @@ pub(super) fn entry(payload: &[u8]) -> Option<Entry> {
     }
 }
 
+/// What a damaged segment still holds behind its last good record.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(in crate::usage) struct Damage {
+    /// Settled requests that can still be read there.
+    pub(in crate::usage) readable: u64,
+    /// The first of their ids.
+    pub(in crate::usage) first_id: String,
+    /// The last of them.
+    pub(in crate::usage) last_id: String,
+}
+
+/// Looks behind `position` for what a person may still find in damaged segment `name`.
+pub(in crate::usage) fn damage(dir: &Path, name: &str, position: Position) -> io::Result<Damage> {
+    let (file, _) = segment::open(&dir.join(name))?;
+    let rest_bytes = file.metadata()?.len().saturating_sub(position.offset_bytes);
+    let bytes = read_at(&file, position.offset_bytes, rest_bytes)?;
+    let mut damage = Damage::default();
+    for payload in record::all_later(&bytes, position.previous) {
+        if let Some(Entry::Settle(settled)) = entry(payload) {
+            if damage.readable == 0 {
+                damage.first_id.clone_from(&settled.id);
+            }
+            damage.last_id = settled.id;
+            damage.readable = damage.readable.saturating_add(1);
+        }
+    }
+    Ok(damage)
+}
+
 /// What `rest`, which does not begin with a record, is: the end of the segment or damage in it.
 fn judge_rest(rest: &[u8], previous: Option<u64>, stopped: Stopped) -> End {
     let after_first = rest.get(1..).unwrap_or_default();
     let unwritten = rest.iter().all(|&byte| byte == 0);
-    if (stopped == Stopped::Incomplete || unwritten) && !record::any_later(after_first, previous) {
+    if (stopped == Stopped::Incomplete || unwritten)
+        && record::all_later(after_first, previous).next().is_none()
+    {
         End::Torn(rest.len() as u64)
     } else {
         End::Corrupt

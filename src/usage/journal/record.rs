@@ -72,20 +72,25 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed<'_> {
     }
 }
 
-/// True if a whole record with a sequence above `previous` stands anywhere in `bytes`. It tells
-/// damage in the middle of a segment from a tail that was never finished.
-pub(super) fn any_later(bytes: &[u8], previous: Option<u64>) -> bool {
+/// Payloads of the whole records with growing sequences above `previous` that stand anywhere in
+/// `bytes`. That there is one tells damage in the middle of a segment from a tail that was never
+/// finished.
+pub(super) fn all_later(mut bytes: &[u8], previous: Option<u64>) -> impl Iterator<Item = &[u8]> {
     /// Far more records than a segment holds; chance matches are ruled out before any checksum.
     const MAX_STEP: u64 = 1 << 32;
-    let first = previous.map_or(0, |previous| previous.saturating_add(1));
-    (0..bytes.len()).any(|at| {
-        let Some(candidate) = bytes.get(at..) else { return false };
-        let Some(field) = candidate.get(8..).and_then(<[u8]>::first_chunk::<8>) else {
-            return false;
-        };
-        let sequence = u64::from_le_bytes(*field);
-        (first..first.saturating_add(MAX_STEP)).contains(&sequence)
-            && matches!(parse(candidate), Parsed::Whole(_))
+    let mut first = previous.map_or(0, |previous| previous.saturating_add(1));
+    std::iter::from_fn(move || {
+        loop {
+            let sequence = u64::from_le_bytes(*bytes.get(8..)?.first_chunk::<8>()?);
+            if (first..first.saturating_add(MAX_STEP)).contains(&sequence)
+                && let Parsed::Whole(found) = parse(bytes)
+            {
+                first = sequence.saturating_add(1);
+                bytes = bytes.get(HEADER_BYTES.saturating_add(found.payload.len())..)?;
+                return Some(found.payload);
+            }
+            bytes = bytes.get(1..)?;
+        }
     })
 }
 

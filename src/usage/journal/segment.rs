@@ -5,10 +5,13 @@
 //! no writer any more, whatever its process id says (in a container every process is number 1).
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// Length of a directory's tag.
+const TAG_DIGITS: usize = 16;
 
 /// What a segment is written to; a file, or a file with faults in tests.
 pub(super) trait Medium: Send + Sync {
@@ -57,9 +60,46 @@ pub(super) fn create_dir(dir: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
 
-/// `<start_ms>-<pid>-<n>.log`.
-pub(super) fn name(start_ms: i64, number: u32) -> String {
-    format!("{start_ms}-{}-{number}.log", std::process::id())
+/// A random text that tells this directory from those of other machines; made once.
+pub(super) fn folder_tag(dir: &Path) -> io::Result<String> {
+    let path = dir.join("folder-id");
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)?;
+    file.lock()?;
+    let mut tag = String::new();
+    file.read_to_string(&mut tag)?;
+    let is_whole = tag.len() == TAG_DIGITS && tag.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !is_whole {
+        tag = format!("{:0TAG_DIGITS$x}", rand::random::<u64>());
+        file.set_len(0)?;
+        file.rewind()?;
+        file.write_all(tag.as_bytes())?;
+        file.sync_all()?;
+        sync_dir(dir)?;
+    }
+    Ok(tag)
+}
+
+/// `<start_ms>-<pid>-<folder>`: no two processes that can both have open requests in a store have
+/// the same. (Two in one directory could, if each is the first of its container; the requests of
+/// either are then open until both have ended.)
+pub(super) fn process(start_ms: i64, folder: &str) -> String {
+    format!("{start_ms}-{}-{folder}", std::process::id())
+}
+
+/// `<process>-<n>.log`.
+pub(super) fn name(process: &str, number: u32) -> String {
+    format!("{process}-{number}.log")
+}
+
+/// The process that wrote a segment.
+pub(in crate::usage) fn process_of(name: &str) -> &str {
+    name.rsplit_once('-').map_or(name, |(process, _)| process)
 }
 
 /// Creates an empty, locked segment; fails with `AlreadyExists` if the name is taken.
@@ -97,10 +137,11 @@ pub(in crate::usage) fn list(dir: &Path) -> io::Result<Vec<String>> {
 }
 
 fn parse_name(name: &str) -> Option<(i64, u32, u32)> {
-    let mut parts = name.strip_suffix(".log")?.splitn(3, '-');
-    let parsed =
-        (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-    Some(parsed)
+    let (process, number) = name.strip_suffix(".log")?.rsplit_once('-')?;
+    let mut parts = process.splitn(3, '-');
+    let (start_ms, pid) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    parts.next()?;
+    Some((start_ms, pid, number.parse().ok()?))
 }
 
 /// Opens a segment for reading. The second part is true if nobody writes to it any more; then

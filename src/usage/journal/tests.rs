@@ -1,7 +1,7 @@
 //! The journal against crashes, damage, full disks and many threads.
 
 use super::*;
-use crate::store::Entry;
+use crate::store::{Entry, Outcome};
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
@@ -13,7 +13,12 @@ impl Journal {
         let mut buffer = Vec::new();
         record::begin(&mut buffer);
         buffer.extend_from_slice(payload);
-        self.append_record(&mut buffer).unwrap();
+        self.write_record(&mut self.writer(), &mut buffer).unwrap();
+    }
+
+    /// Behaves as after a failed write.
+    pub(in crate::usage) fn fail_for_test(&self) {
+        self.fail(&io::ErrorKind::StorageFull.into());
     }
 }
 
@@ -26,9 +31,20 @@ fn open(dir: &Path) -> Journal {
 fn write(dir: &Path, ids: std::ops::Range<u32>) -> PathBuf {
     let journal = open(dir);
     for id in ids {
-        journal.append(&Generation::example(&format!("gen-{id}"))).unwrap();
+        put(&journal, id);
     }
     dir.join(journal.active().0)
+}
+
+/// Opens a request with an odd id, settles one with an even id.
+fn put(journal: &Journal, id: u32) {
+    let mut generation = Generation::example(&format!("gen-{id}"));
+    if id % 2 == 0 {
+        journal.append(&generation).unwrap();
+    } else {
+        generation.outcome = Outcome::Abandoned;
+        journal.open_request(&generation).unwrap();
+    }
 }
 
 /// Ids of all whole records of a segment, and how it ends.
@@ -47,8 +63,10 @@ fn read_all(dir: &Path, name: &str) -> (Vec<String>, End) {
     }
 }
 
+/// What [`read_all`] finds of what [`put`] wrote.
 fn ids(range: std::ops::Range<u32>) -> Vec<String> {
-    range.map(|id| format!("gen-{id}")).collect()
+    let id = |id| if id % 2 == 0 { format!("gen-{id}") } else { format!("open gen-{id}") };
+    range.map(id).collect()
 }
 
 /// Offsets at which the records of a segment end.
@@ -74,7 +92,7 @@ fn records_survive_a_writer_that_just_vanishes() {
 fn a_segment_is_live_until_its_writer_is_gone() {
     let dir = tempfile::tempdir().unwrap();
     let journal = open(dir.path());
-    journal.append(&Generation::example("gen-0")).unwrap();
+    put(&journal, 0);
     let (name, _) = journal.active();
     assert_eq!(read_all(dir.path(), &name), (ids(0..1), End::Live));
     drop(journal);
@@ -156,6 +174,37 @@ fn a_damaged_length_does_not_hide_the_records_behind_it() {
 }
 
 #[test]
+fn what_damage_may_have_hit_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = write(dir.path(), 0..9);
+    let name = path.file_name().unwrap().to_str().unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    let third = record_ends(&bytes)[1];
+    bytes[third + 50] ^= 4;
+    fs::write(&path, &bytes).unwrap();
+    let batch = read(dir.path(), name, Position::default(), 100, None).unwrap();
+    assert_eq!((batch.entries.len(), batch.end), (2, End::Corrupt));
+    let found = damage(dir.path(), name, batch.position).unwrap();
+    let (first_id, last_id) = ("gen-4".to_owned(), "gen-8".to_owned());
+    assert_eq!(found, reader::Damage { readable: 3, first_id, last_id });
+}
+
+#[test]
+fn a_process_is_at_home_in_the_folder_of_its_segments() {
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let first = open(dir.path()).process().to_owned();
+    let again = Journal::open(dir.path(), START_MS + 1).unwrap();
+    assert_ne!(again.process(), first);
+    assert!(again.is_home_of(&first));
+    assert_eq!(process_of(&again.active().0), again.process());
+    assert!(!again.is_home_of(open(other.path()).process()));
+    assert!(!again.is_home_of(""));
+    // A tag that was not written whole is made anew.
+    fs::write(dir.path().join("folder-id"), "a1").unwrap();
+    assert!(!open(dir.path()).is_home_of(&first));
+}
+
+#[test]
 fn repeated_and_reordered_records_are_damage() {
     let dir = tempfile::tempdir().unwrap();
     let path = write(dir.path(), 0..3);
@@ -174,7 +223,7 @@ fn full_segments_are_rotated() {
         Journal::open_with(dir.path().into(), START_MS, 4096, Box::new(|file| Arc::new(file)))
             .unwrap();
     for id in 0..50 {
-        journal.append(&Generation::example(&format!("gen-{id}"))).unwrap();
+        put(&journal, id);
     }
     journal.sync().unwrap();
     let names = list(dir.path()).unwrap();
@@ -198,7 +247,7 @@ fn many_threads_append_every_record_once() {
             let journal = &journal;
             scope.spawn(move || {
                 for id in thread * 100..(thread + 1) * 100 {
-                    journal.append(&Generation::example(&format!("gen-{id}"))).unwrap();
+                    put(journal, id);
                 }
             });
         }
@@ -213,6 +262,8 @@ fn many_threads_append_every_record_once() {
 struct Faults {
     /// The disk takes this many more bytes of each write, then is full; 0 is no fault.
     full_after_bytes: AtomicU32,
+    /// The disk takes one write less than this, then is full; 0 is no fault.
+    full_after_writes: AtomicU32,
     /// This many syncs fail.
     failing_syncs: AtomicU32,
 }
@@ -224,6 +275,11 @@ struct FaultyFile {
 
 impl Medium for FaultyFile {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        match self.faults.full_after_writes.load(Ordering::SeqCst) {
+            0 => {}
+            1 => return Err(io::ErrorKind::StorageFull.into()),
+            left => self.faults.full_after_writes.store(left - 1, Ordering::SeqCst),
+        }
         match self.faults.full_after_bytes.load(Ordering::SeqCst) {
             0 => Medium::write_at(&self.file, bytes, offset),
             room => Medium::write_at(&self.file, &bytes[..room as usize], offset),
@@ -253,33 +309,62 @@ fn open_faulty(dir: &Path) -> (Journal, Arc<Faults>) {
 }
 
 #[test]
-fn a_full_disk_leaves_no_half_record_and_refuses_until_a_probe_works() {
+fn a_full_disk_refuses_new_requests_and_keeps_the_ends_of_running_ones() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, faults) = open_faulty(dir.path());
-    journal.append(&Generation::example("gen-0")).unwrap();
+    put(&journal, 0);
     let (name, whole_bytes) = journal.active();
 
     faults.full_after_bytes.store(100, Ordering::SeqCst);
-    assert!(matches!(journal.append(&Generation::example("lost")), Err(JournalError::Io(_))));
+    let refused = journal.open_request(&Generation::example("refused"));
+    assert!(matches!(refused, Err(JournalError::Io(_))));
     assert!(!journal.is_healthy());
+    for id in [2, 4, 6, 8] {
+        put(&journal, id);
+    }
+    assert_eq!(journal.waiting_records(), 4);
     assert!(!journal.probe());
     assert!(!journal.is_healthy());
     assert_eq!(fs::metadata(dir.path().join(&name)).unwrap().len(), whole_bytes);
 
+    // Room for two of them beside what a probe writes, then none again.
+    faults.full_after_bytes.store(0, Ordering::SeqCst);
+    faults.full_after_writes.store(4, Ordering::SeqCst);
+    assert!(!journal.probe());
+    assert_eq!((journal.waiting_records(), journal.is_healthy()), (2, false));
+
+    faults.full_after_writes.store(0, Ordering::SeqCst);
+    assert!(journal.probe());
+    assert_eq!((journal.waiting_records(), journal.is_healthy()), (0, true));
+    put(&journal, 1);
+    let expected = ["gen-0", "gen-2", "gen-4", "gen-6", "gen-8", "open gen-1"];
+    assert_eq!(read_all(dir.path(), &name), (expected.map(str::to_owned).to_vec(), End::Live));
+}
+
+#[test]
+fn what_finds_no_room_in_memory_either_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, faults) = open_faulty(dir.path());
+    faults.full_after_bytes.store(100, Ordering::SeqCst);
+    let mut long = Generation::example("long");
+    long.requested_model = "m".repeat(200_000);
+    let kept = (0..400).filter(|_| journal.append(&long).is_ok()).count();
+    assert!((300..400).contains(&kept), "{kept}");
+    assert!(matches!(journal.append(&long), Err(JournalError::Io(_))));
     faults.full_after_bytes.store(0, Ordering::SeqCst);
     assert!(journal.probe());
-    assert!(journal.is_healthy());
-    journal.append(&Generation::example("gen-1")).unwrap();
-    assert_eq!(read_all(dir.path(), &name), (ids(0..2), End::Live));
+    let found: usize =
+        list(dir.path()).unwrap().iter().map(|name| read_all(dir.path(), name).0.len()).sum();
+    assert_eq!(found, kept);
 }
 
 #[test]
 fn what_a_failed_sync_may_have_lost_is_written_again() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, faults) = open_faulty(dir.path());
-    journal.append(&Generation::example("gen-0")).unwrap();
+    put(&journal, 0);
     journal.sync().unwrap();
-    journal.append(&Generation::example("gen-1")).unwrap();
+    put(&journal, 1);
     let (lost, _) = journal.active();
 
     faults.failing_syncs.store(1, Ordering::SeqCst);
@@ -288,7 +373,7 @@ fn what_a_failed_sync_may_have_lost_is_written_again() {
     let (name, _) = journal.active();
     assert_ne!(name, lost);
     assert!(journal.probe());
-    journal.append(&Generation::example("gen-2")).unwrap();
+    put(&journal, 2);
     assert_eq!(read_all(dir.path(), &name), (ids(1..3), End::Live));
     assert_eq!(read_all(dir.path(), &lost), (ids(0..2), End::Finished));
 }
@@ -297,16 +382,16 @@ fn what_a_failed_sync_may_have_lost_is_written_again() {
 fn a_full_segment_whose_sync_fails_is_written_again_by_itself() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, faults) = open_faulty(dir.path());
-    journal.append(&Generation::example("gen-0")).unwrap();
+    put(&journal, 0);
     journal.start_segment().unwrap();
-    journal.append(&Generation::example("gen-1")).unwrap();
+    put(&journal, 1);
     faults.failing_syncs.store(1, Ordering::SeqCst);
     assert!(journal.sync().is_err());
     assert!(journal.probe());
-    journal.append(&Generation::example("gen-2")).unwrap();
+    put(&journal, 2);
     let found: Vec<_> =
         list(dir.path()).unwrap().iter().flat_map(|name| read_all(dir.path(), name).0).collect();
-    assert_eq!(found, ["gen-0", "gen-1", "gen-0", "gen-2"]);
+    assert_eq!(found, ["gen-0", "open gen-1", "gen-0", "gen-2"]);
 }
 
 #[test]
@@ -317,6 +402,6 @@ fn a_record_that_is_too_long_is_refused_and_harms_nothing() {
     long.requested_model = "m".repeat(record::MAX_PAYLOAD_BYTES);
     assert!(matches!(journal.append(&long), Err(JournalError::TooLong { .. })));
     assert!(journal.is_healthy());
-    journal.append(&Generation::example("gen-0")).unwrap();
+    put(&journal, 0);
     assert_eq!(read_all(dir.path(), &journal.active().0).0, ids(0..1));
 }

@@ -2,23 +2,48 @@
 
 use super::*;
 use crate::money::PicoUsd;
-use crate::store::{Generation, UsageFilter};
+use crate::store::{Generation, Outcome, UsageFilter};
 use std::path::Path;
 
-const START_MS: i64 = 1_790_000_000_000;
+pub(super) const START_MS: i64 = 1_790_000_000_000;
 
 fn open_journal(dir: &Path) -> Arc<Journal> {
     Arc::new(Journal::open(dir.join("journal"), START_MS).unwrap())
 }
 
-async fn open_store(dir: &Path) -> Store {
+pub(super) async fn open_store(dir: &Path) -> Store {
     Store::open(&format!("sqlite://{}", dir.join("test.db").display())).await.unwrap()
 }
 
-fn append(journal: &Journal, ids: std::ops::Range<u32>) {
+pub(super) fn append(journal: &Journal, ids: std::ops::Range<u32>) {
+    for id in ids {
+        begin(journal, id..id + 1);
+        end(journal, id..id + 1);
+    }
+}
+
+pub(super) fn begin(journal: &Journal, ids: std::ops::Range<u32>) {
+    for id in ids {
+        let mut opened = Generation::example(&format!("gen-{id:05}"));
+        opened.outcome = Outcome::Abandoned;
+        journal.open_request(&opened).unwrap();
+    }
+}
+
+pub(super) fn end(journal: &Journal, ids: std::ops::Range<u32>) {
     for id in ids {
         journal.append(&Generation::example(&format!("gen-{id:05}"))).unwrap();
     }
+}
+
+/// Checks that exactly `count` requests are stored, of which so many are abandoned, that the key's
+/// sums are theirs and that none is open.
+pub(super) async fn assert_ended(store: &Store, count: u32, abandoned: usize) {
+    assert_stored(store, count).await;
+    let rows = store.usage_page(&UsageFilter::default(), None, 100_000).await.unwrap();
+    let found = rows.iter().filter(|row| row.outcome == Outcome::Abandoned).count();
+    assert_eq!(found, abandoned);
+    assert!(store.processes_with_open_requests().await.unwrap().is_empty());
 }
 
 /// Checks that exactly `count` requests are stored and that the key's sums are theirs.

@@ -33,7 +33,7 @@ impl Rig {
     pub async fn crash_and_restart(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        self.child = spawn(self.folder.path());
+        self.child = spawn(self.folder.path(), self.wrap);
         self.wait_until_up().await;
     }
 

@@ -244,6 +244,13 @@ impl StreamDecoder for Decoder {
         self.whole(name, text, sink)
     }
 
+    fn stated_finish(&self) -> Option<(FinishReason, Option<&str>)> {
+        let stated = |choice: &&Choice| choice.finish.is_some();
+        let first = self.choices.iter().filter(stated).min_by_key(|choice| choice.index)?;
+        let (reason, native) = first.finish.as_ref()?;
+        Some((*reason, native.as_deref()))
+    }
+
     fn finish(&mut self, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), StreamFault> {
         if self.ended {
             return Ok(());

@@ -13,6 +13,7 @@ use crate::chat::message::ReasoningKind;
 use crate::chat::response::Citation;
 use crate::chat::{FinishReason, Usage};
 use crate::error::GatewayError;
+use crate::formats::charge::Charge;
 use crate::formats::{AnswerLabel, StreamEncoder};
 use crate::json::write_string;
 use bytes::{BufMut, BytesMut};
@@ -36,6 +37,7 @@ pub struct Encoder {
     head: Vec<u8>,
     choices: Vec<Choice>,
     usage: Usage,
+    charge: Option<Charge>,
     tier: Option<String>,
     ended: bool,
 }
@@ -77,6 +79,7 @@ impl Encoder {
             head: Vec::new(),
             choices: Vec::with_capacity(1),
             usage: Usage::default(),
+            charge: None,
             tier: None,
             ended: false,
         }
@@ -444,6 +447,10 @@ impl StreamEncoder for Encoder {
         }
     }
 
+    fn charge(&mut self, charge: Charge) {
+        self.charge = Some(charge);
+    }
+
     fn finish(&mut self, out: &mut BytesMut) {
         if std::mem::replace(&mut self.ended, true) {
             return;
@@ -453,7 +460,7 @@ impl StreamEncoder for Encoder {
         if self.label.include_usage {
             self.last_head(out);
             out.put_slice(br#""choices":[],"usage":"#);
-            usage::write(&self.usage, out);
+            usage::write(&self.usage, self.charge.as_ref(), out);
             out.put_slice(b"}\n\n");
         }
         out.put_slice(DONE);

@@ -32,6 +32,7 @@ pub fn encode(response: &Response<'_>, label: &AnswerLabel) -> Bytes {
     }
     let broken = write::broken_off();
     let status = first.map_or(Some(Status::Completed), |choice| Status::of(choice.finish));
+    let charge = label.charge_of(response);
     let mut out = BytesMut::new();
     let envelope = Envelope {
         id: &ids.answer,
@@ -40,6 +41,7 @@ pub fn encode(response: &Response<'_>, label: &AnswerLabel) -> Bytes {
         status: status.unwrap_or(Status::Failed(&broken)),
         output: &writer.output,
         usage: Some(&response.usage),
+        charge: charge.as_ref(),
         tier: response.service_tier.as_deref(),
     };
     write::envelope(&envelope, &mut out);

@@ -15,6 +15,7 @@ use crate::chat::event::Event;
 use crate::chat::response::Citation;
 use crate::chat::{FinishReason, Usage};
 use crate::error::GatewayError;
+use crate::formats::charge::Charge;
 use crate::formats::{AnswerLabel, Framing, StreamEncoder};
 use crate::json::{find, write_string};
 use bytes::{BufMut, BytesMut};
@@ -41,6 +42,7 @@ pub struct Encoder {
     /// Characters of text written.
     chars: u64,
     usage: Usage,
+    charge: Option<Charge>,
     tier: Option<String>,
     finish: Option<FinishReason>,
 }
@@ -69,6 +71,7 @@ impl Encoder {
             pending: Vec::new(),
             chars: 0,
             usage: Usage::default(),
+            charge: None,
             tier: None,
             finish: None,
         }
@@ -104,6 +107,7 @@ impl Encoder {
             created_s: self.label.created_s,
             model: &self.model,
             usage: Some(&self.usage).filter(|_| !matches!(status, Status::InProgress)),
+            charge: self.charge.as_ref(),
             status,
             output: &output,
             tier: self.tier.as_deref(),
@@ -265,6 +269,10 @@ impl StreamEncoder for Encoder {
             }
             _ => {}
         }
+    }
+
+    fn charge(&mut self, charge: Charge) {
+        self.charge = Some(charge);
     }
 
     fn finish(&mut self, out: &mut BytesMut) {

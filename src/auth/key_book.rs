@@ -1,0 +1,210 @@
+//! The one writer of stored keys in this process: what it changes in the store is in force for the
+//! next request.
+//!
+//! Used by the management API, and by the background task that follows changes of other processes.
+//! Both take turns: a change is committed and patched into the authenticator's table in one turn,
+//! and a table read from the store is put in force in the turn in which it was read, so that no
+//! older table can ever replace a newer key.
+
+use super::Authenticator;
+use super::api_key::{ApiKey, KeyKind, hash_from_hex};
+use super::stored_keys::StoredKeys;
+use crate::config;
+use crate::store::{Credit, KeyRecord, RememberedAnswer, Store, StoreError, Write};
+use std::sync::Arc;
+use tokio::sync::{Mutex, MutexGuard};
+
+/// Keeps the authenticator's stored keys as the store has them.
+#[derive(Debug)]
+pub struct KeyBook {
+    store: Store,
+    authenticator: Arc<Authenticator>,
+    turn: Mutex<State>,
+}
+
+/// What only the one whose turn it is may know and change.
+#[derive(Debug, Default)]
+struct State {
+    /// The version of the keys that the table has.
+    version: Option<i64>,
+    /// When old answers were last thrown away, Unix milliseconds.
+    tidied_ms: i64,
+}
+
+impl KeyBook {
+    /// A book of the keys in `store`, of which the authenticator knows none yet.
+    pub fn new(store: Store, authenticator: Arc<Authenticator>) -> Self {
+        Self { store, authenticator, turn: Mutex::default() }
+    }
+
+    /// Reads all keys if another process changed any since the last look. True if it did.
+    pub async fn follow(&self) -> Result<bool, StoreError> {
+        let mut state = self.turn.lock().await;
+        // Before the keys: what changes between the two is read now and looked at again.
+        let version = self.store.keys_version().await?;
+        if state.version == Some(version) {
+            return Ok(false);
+        }
+        let keys = self.store.keys().await?;
+        self.authenticator.change_stored(|table| {
+            table.replace(keys.into_iter().filter_map(api_key));
+        });
+        state.version = Some(version);
+        Ok(true)
+    }
+
+    /// Waits for its turn to change something.
+    pub async fn turn(&self) -> Turn<'_> {
+        Turn { book: self, state: self.turn.lock().await }
+    }
+}
+
+/// The right to change keys and money; nobody else in this process has it at the same time.
+#[derive(Debug)]
+pub struct Turn<'b> {
+    book: &'b KeyBook,
+    state: MutexGuard<'b, State>,
+}
+
+impl<'b> Turn<'b> {
+    /// Throws away answers that were given before `before_ms`, if that was not done for `every_ms`.
+    pub async fn tidy_answers(
+        &mut self,
+        (now_ms, before_ms): (i64, i64),
+        every_ms: i64,
+    ) -> Result<(), StoreError> {
+        if now_ms.saturating_sub(self.state.tidied_ms) >= every_ms {
+            self.book.store.forget_answers_before(before_ms).await?;
+            self.state.tidied_ms = now_ms;
+        }
+        Ok(())
+    }
+
+    /// Begins a change. Until it ends the store must not be read but through it: a store in memory
+    /// has one connection.
+    pub async fn begin(self) -> Result<Change<'b>, StoreError> {
+        let write = self.book.store.begin_write().await?;
+        Ok(Change { turn: self, write, patches: Vec::new() })
+    }
+}
+
+/// A change that is not in force yet; dropped, it never will be.
+#[derive(Debug)]
+pub struct Change<'b> {
+    turn: Turn<'b>,
+    write: Write,
+    patches: Vec<Patch>,
+}
+
+/// What a change does to the table.
+#[derive(Debug)]
+enum Patch {
+    Put(Box<KeyRecord>),
+    Remove(String),
+}
+
+impl Change<'_> {
+    /// The key with this hash, as it is in this change.
+    pub async fn key(&mut self, hash: &str) -> Result<Option<KeyRecord>, StoreError> {
+        self.write.key(hash).await
+    }
+
+    /// Adds a key.
+    pub async fn insert_key(&mut self, key: &KeyRecord) -> Result<(), StoreError> {
+        self.write.insert_key(key).await?;
+        self.patches.push(Patch::Put(Box::new(key.clone())));
+        Ok(())
+    }
+
+    /// Replaces a key; false if there is none with its hash.
+    pub async fn update_key(&mut self, key: &KeyRecord) -> Result<bool, StoreError> {
+        let found = self.write.update_key(key).await?;
+        if found {
+            self.patches.push(Patch::Put(Box::new(key.clone())));
+        }
+        Ok(found)
+    }
+
+    /// Deletes a key; false if there is none with this hash.
+    pub async fn delete_key(&mut self, hash: &str) -> Result<bool, StoreError> {
+        let found = self.write.delete_key(hash).await?;
+        if found {
+            self.patches.push(Patch::Remove(hash.to_owned()));
+        }
+        Ok(found)
+    }
+
+    /// Puts money on the account.
+    pub async fn add_credit(&mut self, credit: &Credit) -> Result<(), StoreError> {
+        self.write.add_credit(credit).await
+    }
+
+    /// Remembers what is answered to this change.
+    pub async fn remember_answer(
+        &mut self,
+        scope: &str,
+        idempotency_key: &str,
+        answer: &RememberedAnswer,
+    ) -> Result<(), StoreError> {
+        self.write.remember_answer(scope, idempotency_key, answer).await
+    }
+
+    /// Makes the change real and puts it in force for the next request.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        let Self { mut turn, write, patches } = self;
+        let version = write.keys_version();
+        write.commit().await?;
+        if !patches.is_empty() {
+            turn.book.authenticator.change_stored(|table| {
+                patches.into_iter().for_each(|patch| patch.apply(table));
+            });
+        }
+        // Another process may have changed keys just before: then the next look finds it.
+        let follows = |version: &i64| turn.state.version == version.checked_sub(1);
+        if let Some(version) = version.filter(follows) {
+            turn.state.version = Some(version);
+        }
+        Ok(())
+    }
+}
+
+impl Patch {
+    fn apply(self, table: &StoredKeys) {
+        match self {
+            Self::Put(record) => {
+                if let Some(key) = api_key(*record) {
+                    table.put(key);
+                }
+            }
+            Self::Remove(hash) => {
+                if let Some(hash) = hash_from_hex(&hash) {
+                    table.remove(&hash);
+                }
+            }
+        }
+    }
+}
+
+/// A stored key as requests see it; `None` for one that nobody could ever present.
+fn api_key(key: KeyRecord) -> Option<ApiKey> {
+    let Some(hash) = hash_from_hex(&key.hash) else {
+        tracing::error!(key = key.name, "the stored key has a broken hash and is left out");
+        return None;
+    };
+    Some(ApiKey {
+        hash,
+        hash_hex: key.hash.into(),
+        name: key.name.into(),
+        kind: match key.kind {
+            config::KeyKind::Regular => KeyKind::Regular,
+            config::KeyKind::Management => KeyKind::Management,
+        },
+        disabled: key.disabled,
+        expires_at_ms: key.expires_ms,
+        allowed_providers: key.allowed_providers,
+        allowed_models: key.allowed_models,
+    })
+}
+
+#[cfg(test)]
+mod tests;
