@@ -24,7 +24,7 @@ struct Reply<'g> {
 
 /// Token counts and cost, in the shape of a chat answer's `usage`.
 #[derive(Serialize)]
-struct Counts {
+pub(super) struct Counts {
     prompt_tokens: u64,
     completion_tokens: u64,
     total_tokens: u64,
@@ -125,7 +125,7 @@ pub fn to_json(generation: &Generation) -> Bytes {
     serde_json::to_vec(&reply).map_or_else(|_| Bytes::from_static(b"{}"), Bytes::from)
 }
 
-fn counts(generation: &Generation) -> Counts {
+pub(super) fn counts(generation: &Generation) -> Counts {
     let usage = &generation.usage;
     Counts {
         prompt_tokens: usage.prompt.unwrap_or(0),
@@ -205,7 +205,7 @@ fn data<'g>(generation: &'g Generation, created_at: &'g str) -> Data<'g> {
     }
 }
 
-fn provider(generation: &Generation) -> Option<&str> {
+pub(super) fn provider(generation: &Generation) -> Option<&str> {
     Some(generation.provider.as_str()).filter(|provider| !provider.is_empty())
 }
 

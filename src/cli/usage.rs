@@ -6,6 +6,9 @@ use std::io::{self, Write};
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::{CliError, ConfigArgs, output};
+use crate::auth::api_key::hash_hex;
+use crate::config::{self, Config};
+use crate::id;
 use crate::store::{Bucket, GroupKey, Store, StoreError, UsageFilter};
 use crate::usage::export_csv::{ExportError, export};
 use crate::usage::report::{self, Report};
@@ -124,7 +127,8 @@ pub(super) fn run(command: &UsageCommand) -> Result<(), CliError> {
             }),
             Some(by) => {
                 let groups = (by.into(), args.bucket.into());
-                let names = key_names(&store).await.map_err(|error| failed(&error))?;
+                let names = key_names(&loaded.config, &store).await;
+                let names = names.map_err(|error| failed(&error))?;
                 let report = Report::make(&store, &filter, groups, &names);
                 let report = report.await.map_err(|error| failed(&error))?;
                 write(&report, args.format, &mut out)
@@ -149,7 +153,15 @@ fn failed(error: &StoreError) -> CliError {
     CliError::Failed(error.to_string())
 }
 
-/// The names of the keys of the store, by hash.
-async fn key_names(store: &Store) -> Result<BTreeMap<String, String>, StoreError> {
-    Ok(store.keys().await?.into_iter().map(|key| (key.hash, key.name)).collect())
+/// The names of the keys of the store and of the file, by hash.
+async fn key_names(config: &Config, store: &Store) -> Result<BTreeMap<String, String>, StoreError> {
+    // A secret that is not at hand leaves its key without a name.
+    let (secrets, _) = config::resolve_secrets(config, &config::process_env);
+    let of_file = config.keys.iter().filter_map(|(name, key)| {
+        let secret = secrets.keys.get(name).map(|secret| id::key_hash(secret.expose()));
+        let hash = secret.or_else(|| key.hash.map(|hash| *hash.as_bytes()))?;
+        Some((hash_hex(&hash), name.clone()))
+    });
+    let stored = store.keys().await?.into_iter().map(|key| (key.hash, key.name));
+    Ok(of_file.chain(stored).collect())
 }

@@ -11,8 +11,7 @@ use http::header::{REFERER, USER_AGENT};
 
 /// Fills the record in.
 pub fn note(record: &mut Generation, headers: &HeaderMap) {
-    record.referer =
-        text(headers, "http-referer").or_else(|| text(headers, REFERER.as_str()));
+    record.referer = text(headers, "http-referer").or_else(|| text(headers, REFERER.as_str()));
     record.app_title = text(headers, "x-title").or_else(|| text(headers, "x-openrouter-title"));
     record.app_categories = text(headers, "x-openrouter-categories");
     record.session_id = text(headers, "x-session-id");

@@ -68,9 +68,7 @@ async fn generation(
         .await
         .map_err(|error| GatewayError::internal(format!("store: {error}")))?;
     match found {
-        Some(record)
-            if key.kind == KeyKind::Management || *record.key_hash == *key.hash_hex =>
-        {
+        Some(record) if key.kind == KeyKind::Management || *record.key_hash == *key.hash_hex => {
             Ok(api::generation::to_json(&record))
         }
         _ => Err(GatewayError::client(Kind::NotFound, "there is no generation with this id")),

@@ -132,8 +132,7 @@ mod tests {
     async fn every_request_is_one_line_with_quoted_and_harmless_cells() {
         let mut second = Generation::example("gen-2");
         second.user = Some("=HYPERLINK(1)".to_owned());
-        let csv =
-            exported(&[Generation::example("gen-1"), second], &UsageFilter::default()).await;
+        let csv = exported(&[Generation::example("gen-1"), second], &UsageFilter::default()).await;
         let lines: Vec<_> = csv.split("\r\n").collect();
         assert_eq!(lines.len(), 4);
         assert_eq!(lines[0], REQUEST_COLUMNS.join(","));

@@ -169,9 +169,7 @@ fn file(pages: &[&[Line]], draw: impl Fn(usize, &[Line]) -> Content) -> Vec<u8> 
         page.finish();
         pdf.stream(*content, &draw(number + 1, rows).finish());
     }
-    pdf.type1_font(font)
-        .base_font(Name(b"Courier"))
-        .encoding_predefined(Name(b"WinAnsiEncoding"));
+    pdf.type1_font(font).base_font(Name(b"Courier")).encoding_predefined(Name(b"WinAnsiEncoding"));
     pdf.document_info(info).title(TextStr("Usage")).producer(TextStr("arouter"));
     pdf.finish()
 }
