@@ -14,6 +14,8 @@
     reason = "all of this crate is tests, and a test that goes wrong panics"
 )]
 
+mod activity;
+mod activity_table;
 mod asks;
 mod bodies;
 mod certificates;
