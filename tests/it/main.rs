@@ -17,6 +17,7 @@
 mod activity;
 mod activity_table;
 mod asks;
+mod attribution;
 mod bodies;
 mod certificates;
 mod crashes;
