@@ -41,6 +41,14 @@ pub enum Handler {
     AddCredit,
     /// What moved the account's money.
     Transactions,
+    /// Requests of an end user, or sums of days.
+    Activity,
+    /// Sums as a file.
+    ActivityExport,
+    /// Sums of all requests.
+    UsageSummary,
+    /// Sums over time.
+    UsageTimeseries,
 }
 
 impl Handler {
@@ -57,6 +65,10 @@ impl Handler {
             Self::Credits => "credits",
             Self::AddCredit => "credits_add",
             Self::Transactions => "transactions",
+            Self::Activity => "activity",
+            Self::ActivityExport => "activity_export",
+            Self::UsageSummary => "usage_summary",
+            Self::UsageTimeseries => "usage_timeseries",
         }
     }
 }
@@ -110,7 +122,34 @@ struct Resource {
 /// Where most resources are served: the documented place and its alias.
 const EVERYWHERE: &[&str] = &["/api/v1", "/v1"];
 
+/// Where the sums of usage are served.
+const USAGE: &[&str] = &["/api/usage"];
+
 const RESOURCES: &[Resource] = &[
+    Resource {
+        roots: EVERYWHERE,
+        path: "/activity",
+        allow: "GET",
+        calls: &[("GET", Handler::Activity, Callers::Both)],
+    },
+    Resource {
+        roots: EVERYWHERE,
+        path: "/activity/export",
+        allow: "GET",
+        calls: &[("GET", Handler::ActivityExport, Callers::Both)],
+    },
+    Resource {
+        roots: USAGE,
+        path: "/summary",
+        allow: "GET",
+        calls: &[("GET", Handler::UsageSummary, Callers::Both)],
+    },
+    Resource {
+        roots: USAGE,
+        path: "/timeseries",
+        allow: "GET",
+        calls: &[("GET", Handler::UsageTimeseries, Callers::Both)],
+    },
     Resource {
         roots: EVERYWHERE,
         path: "/keys",

@@ -11,13 +11,14 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::output::{self, columns};
-use super::{CliError, ConfigArgs, usage};
+use super::{CliError, ConfigArgs};
 use crate::billing::reprice::repricing;
 use crate::catalog::Pricing;
 use crate::config::Config;
 use crate::money::PicoUsd;
 use crate::server::build;
 use crate::store::{Generation, PageMark, Store, StoreError, UsageFilter};
+use crate::usage::report;
 
 /// Requests that are read and written at a time.
 const PAGE: u32 = 500;
@@ -26,10 +27,10 @@ const PAGE: u32 = 500;
 #[derive(Debug, Args)]
 pub(super) struct RepriceArgs {
     /// Not before this time: `2026-04-03` (midnight UTC) or `2026-04-03T12:00:00Z`.
-    #[arg(long, value_name = "TIME", value_parser = usage::time_ms, env = "AROUTER_FROM")]
+    #[arg(long, value_name = "TIME", value_parser = report::time_ms, env = "AROUTER_FROM")]
     from: Option<i64>,
     /// Before this time.
-    #[arg(long, value_name = "TIME", value_parser = usage::time_ms, env = "AROUTER_TO")]
+    #[arg(long, value_name = "TIME", value_parser = report::time_ms, env = "AROUTER_TO")]
     to: Option<i64>,
     /// Only requests that this model answered, such as `openai/gpt-5.4`.
     #[arg(long, value_name = "MODEL", env = "AROUTER_MODEL")]

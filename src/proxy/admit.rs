@@ -15,6 +15,7 @@ use crate::formats::{ApiFormat, Framing};
 use crate::json::{Head, HeadError};
 use crate::providers::{Provider, UpstreamCall};
 use crate::routing::{Candidate, Plan, RouteError};
+use crate::store::generation::recorded;
 use bytes::Bytes;
 use http::HeaderMap;
 use std::sync::Arc;
@@ -22,8 +23,6 @@ use std::time::Instant;
 
 /// Most names a request may list in `models`.
 const MAX_MODELS: usize = 16;
-/// Longest text of a client that is kept in a record, in characters.
-const MAX_RECORDED_CHARS: usize = 256;
 
 /// A request that may be served.
 #[derive(Debug)]
@@ -113,7 +112,7 @@ pub async fn admit(
     guard.note_prompt_bytes(body.len());
     let head = Head::scan(&body).map_err(bad_body)?;
     let wishes = Wishes::read(operation, &body, &head)?;
-    record_wishes(guard, &wishes, headers);
+    record_wishes(guard, &wishes);
     let names: Vec<&str> = wishes.models.iter().map(AsRef::as_ref).collect();
     let plan =
         snapshot.routing.plan(&names, wishes.home).map_err(|error| no_route(operation, &error))?;
@@ -146,6 +145,7 @@ struct Wishes {
     exclude_reasoning: bool,
     requires_parameters: bool,
     user: Option<String>,
+    session_id: Option<String>,
 }
 
 impl Wishes {
@@ -165,7 +165,11 @@ impl Wishes {
             wants_usage: is_true(options, "include_usage"),
             exclude_reasoning: is_true(reasoning, "exclude"),
             requires_parameters: is_true(provider, "require_parameters"),
-            user: head.string(body, "user").map_err(bad_body)?.map(|user| shortened(&user)),
+            user: head.string(body, "user").map_err(bad_body)?.map(|user| recorded(&user)),
+            session_id: head
+                .string(body, "session_id")
+                .map_err(bad_body)?
+                .map(|session| recorded(&session)),
         })
     }
 }
@@ -327,20 +331,14 @@ pub fn provider_refusal(provider: &Provider, key: &ApiKey) -> Option<GatewayErro
     None
 }
 
-fn record_wishes(guard: &mut UsageGuard, wishes: &Wishes, headers: &HeaderMap) {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(shortened);
-    let referer = text("http-referer").or_else(|| text("referer"));
-    let app_title = text("x-title").or_else(|| text("x-openrouter-title"));
+fn record_wishes(guard: &mut UsageGuard, wishes: &Wishes) {
     let record = guard.record_mut();
-    record.requested_model = wishes.models.first().map(|name| shortened(name)).unwrap_or_default();
+    record.requested_model = wishes.models.first().map(|name| recorded(name)).unwrap_or_default();
     record.streamed = matches!(wishes.job, Job::Chat { stream: Some(_), .. });
     record.user.clone_from(&wishes.user);
-    record.referer = referer;
-    record.app_title = app_title;
-}
-
-fn shortened(text: &str) -> String {
-    text.chars().take(MAX_RECORDED_CHARS).collect()
+    if wishes.session_id.is_some() {
+        record.session_id.clone_from(&wishes.session_id);
+    }
 }
 
 fn vendor_headers(headers: &HeaderMap) -> HeaderMap {

@@ -2,6 +2,7 @@
 //! what every request leaves behind, its access line.
 
 use super::admit;
+use super::attribution;
 use super::context::RequestContext;
 use super::downstream::{Downstream, End};
 use super::entry;
@@ -155,6 +156,7 @@ async fn infer(
             may_be_lost: may_be_lost((services, snapshot), key),
         },
     );
+    attribution::note(guard.record_mut(), &asked.headers);
     context.access.generation_id = Some(id);
     if let Operation::Raw { provider, path } = &asked.operation {
         let admitted = admit_raw((snapshot, key), provider, path, &mut guard);

@@ -14,6 +14,7 @@ use crate::formats::Observed;
 use crate::limits::{Payer, Standing};
 use crate::money::PicoUsd;
 use crate::routing::Candidate;
+use crate::store::generation::recorded;
 use crate::usage::{Generation, Outcome};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -85,6 +86,9 @@ impl UsageGuard {
             user: None,
             referer: None,
             app_title: None,
+            app_categories: None,
+            session_id: None,
+            user_agent: None,
         };
         Self {
             services,
@@ -222,10 +226,10 @@ impl UsageGuard {
         record.status = status;
         record.error = error.map(|kind| kind.name().to_owned());
         record.latency_ms = elapsed_ms(self.started);
-        record.upstream_id.clone_from(&self.observed.upstream_id);
-        record.service_tier.clone_from(&self.observed.service_tier);
+        record.upstream_id = self.observed.upstream_id.as_deref().map(recorded);
+        record.service_tier = self.observed.service_tier.as_deref().map(recorded);
         record.finish_reason = self.observed.finish.map(|reason| reason.as_str().to_owned());
-        record.native_finish_reason.clone_from(&self.observed.native_finish);
+        record.native_finish_reason = self.observed.native_finish.as_deref().map(recorded);
         name_endpoint(record, self.candidate.as_ref());
     }
 

@@ -9,6 +9,7 @@ pub mod drain;
 pub mod listen;
 pub mod recording;
 pub mod reload;
+mod retention;
 pub mod tls;
 pub mod watch;
 
@@ -129,8 +130,9 @@ pub fn serve(loaded: &Loaded, start: Start) -> Result<(), StartError> {
     admin.add_tcp(&loaded.config.admin.listen.to_string());
     server.add_service(admin);
     server.add_service(background_service("reload", watch::ReloadWatch::new(reloader)));
-    server
-        .add_service(background_service("usage", recording::Recording::new(Arc::clone(&services))));
+    let recording =
+        recording::Recording::new(Arc::clone(&services), loaded.config.store.retention_days);
+    server.add_service(background_service("usage", recording));
     server
         .add_service(background_service("drain", drain::Drain::new(services, connections, phases)));
     if let Some(demo) = &start.demo {

@@ -14,7 +14,10 @@
     reason = "all of this crate is tests, and a test that goes wrong panics"
 )]
 
+mod activity;
+mod activity_table;
 mod asks;
+mod attribution;
 mod bodies;
 mod certificates;
 mod costs;
