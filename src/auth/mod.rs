@@ -57,6 +57,11 @@ impl Authenticator {
         self.generation.fetch_add(1, Ordering::AcqRel);
     }
 
+    /// The keys that come from the store.
+    pub fn stored_keys(&self) -> Vec<Arc<ApiKey>> {
+        self.stored.all()
+    }
+
     /// The key behind a credential: keys of the file first, then those of the store.
     ///
     /// Unknown, disabled and expired keys get the same answer, so that it tells nothing about

@@ -51,6 +51,17 @@ impl RateKind {
     }
 }
 
+/// What was asked in the present windows before the process began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Requests of this minute.
+    pub requests_in_minute: u64,
+    /// Requests of this day.
+    pub requests_in_day: u64,
+    /// Tokens of this minute.
+    pub tokens_in_minute: u64,
+}
+
 /// Why a request may not enter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RateRefusal {
@@ -119,6 +130,13 @@ impl RateMeter {
             Some(limit) if self.running.count() >= limit => Err(RateRefusal::Concurrent { limit }),
             _ => Ok(()),
         }
+    }
+
+    /// Goes on where an earlier process ended, at the start.
+    pub fn resume(&self, seen: Seen, now_s: u64) {
+        self.minute.raise_to(seen.requests_in_minute, now_s);
+        self.day.raise_to(seen.requests_in_day, now_s);
+        self.tokens.raise_to(seen.tokens_in_minute, now_s);
     }
 
     /// How the window closest to exhaustion stands; `None` if no window is limited.

@@ -4,6 +4,7 @@
 
 pub mod admin;
 pub mod build;
+pub mod counters;
 pub mod demo;
 pub mod drain;
 pub mod listen;
@@ -209,7 +210,7 @@ fn services(
         .map_err(|error| StartError::Journal(error.to_string()))?;
     let metrics = Metrics::new().map_err(|error| StartError::Internal(error.to_string()))?;
     let journal = Arc::new(journal);
-    Ok(Arc::new(Services {
+    let services = Arc::new(Services {
         snapshot: ArcSwap::from_pointee(build::snapshot(loaded, secrets, &meters)?),
         authenticator,
         key_book,
@@ -223,7 +224,18 @@ fn services(
         draining: AtomicBool::new(false),
         handing_over: AtomicBool::new(false),
         detached: Arc::new(Semaphore::new(MAX_DETACHED_STREAMS)),
-    }))
+    });
+    runtime.block_on(async {
+        // What an earlier process left in the journal belongs to the counters too.
+        if let Err(error) = services.recorder.recover().await {
+            tracing::error!(%error, "usage of an earlier process stays in the journal for now");
+        }
+        let opening_balance = loaded.config.account.opening_balance_usd;
+        counters::rebuild(&services, opening_balance)
+            .await
+            .map_err(|error| StartError::Store(error.to_string()))
+    })?;
+    Ok(services)
 }
 
 fn certificate(

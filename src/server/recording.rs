@@ -1,7 +1,8 @@
-//! Three background loops on one thread: the journal flows into the store, keys that other
-//! processes changed flow from the store into the authenticator, and old records are deleted.
+//! Four background loops on one thread: the journal flows into the store, keys that other
+//! processes changed flow from the store into the authenticator, old records are deleted, and the
+//! counters of limits are compared with the store.
 
-use super::retention;
+use super::{counters, retention};
 use crate::proxy::state::Services;
 use async_trait::async_trait;
 use pingora::server::ShutdownWatch;
@@ -46,6 +47,7 @@ impl BackgroundService for Recording {
             () = self.services.recorder.run(shutdown) => {}
             () = self.follow_keys() => {}
             () = self.delete_old() => {}
+            () = counters::keep_comparing(&self.services) => {}
         }
     }
 }
