@@ -248,7 +248,10 @@ impl Recorder {
             }
             match batch.end {
                 End::More => {}
-                End::Live => return Ok(self.make_room(committed_bytes)),
+                End::Live => {
+                    self.make_room(committed_bytes);
+                    return Ok(());
+                }
                 End::CorruptLive => return Ok(self.journal.start_segment()?),
                 End::Finished | End::Torn(_) | End::Corrupt => {
                     self.retire(name, batch.end, batch.position)?;
