@@ -5,7 +5,7 @@
 
 use super::query::Query;
 use super::routes::{Handler, Route};
-use super::{account, current_key, keys};
+use super::{account, activity, current_key, export, keys, usage};
 use crate::auth::{ApiKey, KeyBook};
 use crate::clock::Clock;
 use crate::error::GatewayError;
@@ -87,6 +87,10 @@ pub async fn answer(context: Context<'_>, call: &Call<'_>) -> Result<Reply, Gate
         Handler::Credits => account::credits(context).await,
         Handler::AddCredit => account::add_credit(context, call).await,
         Handler::Transactions => account::transactions(context, call).await,
+        Handler::Activity => activity::answer(context, &call.query).await,
+        Handler::ActivityExport => export::answer(context, &call.query).await,
+        Handler::UsageSummary => usage::summary(context, &call.query).await,
+        Handler::UsageTimeseries => usage::timeseries(context, &call.query).await,
     }
 }
 

@@ -5,6 +5,7 @@
 //! exact decimal numbers written from integers; no float is involved.
 
 use super::usd::Usd;
+use crate::money::PicoUsd;
 use crate::store::{Generation, Outcome};
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -23,7 +24,7 @@ struct Reply<'g> {
 
 /// Token counts and cost, in the shape of a chat answer's `usage`.
 #[derive(Serialize)]
-struct Counts {
+pub(super) struct Counts {
     prompt_tokens: u64,
     completion_tokens: u64,
     total_tokens: u64,
@@ -97,6 +98,8 @@ struct Data<'g> {
     http_referer: Option<&'g str>,
     external_user: Option<&'g str>,
     app_id: Option<u64>,
+    app_title: Option<&'g str>,
+    app_categories: Option<&'g str>,
     user_agent: Option<&'g str>,
     router: Option<&'g str>,
     service_tier: Option<&'g str>,
@@ -122,14 +125,14 @@ pub fn to_json(generation: &Generation) -> Bytes {
     serde_json::to_vec(&reply).map_or_else(|_| Bytes::from_static(b"{}"), Bytes::from)
 }
 
-fn counts(generation: &Generation) -> Counts {
+pub(super) fn counts(generation: &Generation) -> Counts {
     let usage = &generation.usage;
     Counts {
         prompt_tokens: usage.prompt.unwrap_or(0),
         completion_tokens: usage.completion.unwrap_or(0),
         total_tokens: usage.total(),
         cost: Usd(generation.cost_pico_usd),
-        is_byok: false,
+        is_byok: generation.is_byok,
         prompt_tokens_details: PromptDetails {
             cached_tokens: usage.cached.unwrap_or(0),
             cache_write_tokens: usage.cache_write(),
@@ -150,6 +153,8 @@ fn counts(generation: &Generation) -> Counts {
 fn data<'g>(generation: &'g Generation, created_at: &'g str) -> Data<'g> {
     let usage = &generation.usage;
     let first_token_ms = generation.first_token_ms.unwrap_or(generation.latency_ms);
+    // A contract of the caller's own is not paid from the account.
+    let taken = Usd(if generation.is_byok { PicoUsd::ZERO } else { generation.cost_pico_usd });
     Data {
         id: &generation.id,
         request_id: None,
@@ -158,11 +163,11 @@ fn data<'g>(generation: &'g Generation, created_at: &'g str) -> Data<'g> {
         model: &generation.model,
         provider_name: provider(generation),
         api_type: api_type(&generation.operation),
-        total_cost: Usd(generation.cost_pico_usd),
-        usage: Usd(generation.cost_pico_usd),
+        total_cost: taken,
+        usage: taken,
         upstream_inference_cost: Usd(generation.cost_pico_usd),
         cache_discount: None,
-        is_byok: false,
+        is_byok: generation.is_byok,
         tokens_prompt: usage.prompt,
         tokens_completion: usage.completion,
         native_tokens_prompt: usage.prompt,
@@ -188,17 +193,19 @@ fn data<'g>(generation: &'g Generation, created_at: &'g str) -> Data<'g> {
         http_referer: generation.referer.as_deref(),
         external_user: generation.user.as_deref(),
         app_id: None,
-        user_agent: None,
+        app_title: generation.app_title.as_deref(),
+        app_categories: generation.app_categories.as_deref(),
+        user_agent: generation.user_agent.as_deref(),
         router: None,
-        service_tier: None,
-        session_id: None,
+        service_tier: generation.service_tier.as_deref(),
+        session_id: generation.session_id.as_deref(),
         preset_id: None,
         workspace_id: None,
         provider_responses: None,
     }
 }
 
-fn provider(generation: &Generation) -> Option<&str> {
+pub(super) fn provider(generation: &Generation) -> Option<&str> {
     Some(generation.provider.as_str()).filter(|provider| !provider.is_empty())
 }
 
@@ -218,7 +225,6 @@ fn created_at(created_ms: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::money::PicoUsd;
     use serde_json::Value;
 
     fn reply(generation: &Generation) -> (String, Value) {
@@ -251,6 +257,22 @@ mod tests {
         let (text, _) = reply(&generation);
         assert!(text.contains(r#""total_cost":9007199254.740993000001,"#), "{text}");
         assert!(text.contains(r#""upstream_inference_prompt_cost":0.000042,"#), "{text}");
+    }
+
+    #[test]
+    fn what_a_contract_of_the_callers_own_costs_is_not_taken_from_the_account() {
+        let mut generation = Generation::example("gen-1");
+        generation.is_byok = true;
+        generation.service_tier = Some("flex".to_owned());
+        generation.session_id = Some("s".to_owned());
+        generation.user_agent = Some("client/1".to_owned());
+        let (text, reply) = reply(&generation);
+        assert!(text.contains(r#""total_cost":0,"usage":0,"upstream_inference_cost":0.000132,"#));
+        assert!(text.contains(r#""cost":0.000132,"is_byok":true,"#), "{text}");
+        assert_eq!(reply["data"]["is_byok"], true);
+        assert_eq!(reply["data"]["service_tier"], "flex");
+        assert_eq!(reply["data"]["session_id"], "s");
+        assert_eq!(reply["data"]["user_agent"], "client/1");
     }
 
     #[test]

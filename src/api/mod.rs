@@ -3,9 +3,11 @@
 //! Models and generations are pure functions; management is [`call`] with its [`routes`].
 
 mod account;
+mod activity;
 mod amount;
 pub mod call;
 mod current_key;
+mod export;
 pub mod fields;
 pub mod generation;
 pub mod keys;
@@ -15,6 +17,7 @@ mod once;
 pub mod query;
 pub mod routes;
 mod seal;
+mod usage;
 pub mod usd;
 
 pub use call::{Call, Context, Reply};

@@ -34,6 +34,19 @@ impl Query {
         Ok(Self { pairs })
     }
 
+    /// Refuses parameters other than `known`: one that nobody looks at would show more than was
+    /// asked for.
+    pub fn only(&self, known: &[&str]) -> Result<(), GatewayError> {
+        match self.pairs.iter().find(|(name, _)| !known.contains(&name.as_str())) {
+            None => Ok(()),
+            Some((name, _)) => {
+                let name: String = name.chars().take(64).collect();
+                let text = format!("there is no query parameter {name} here");
+                Err(broken(text).with_param(name))
+            }
+        }
+    }
+
     /// The value of a parameter; an empty one counts as absent.
     pub fn get(&self, name: &str) -> Option<&str> {
         let pair = self.pairs.iter().find(|(known, _)| known == name);
@@ -113,5 +126,7 @@ mod tests {
         let query = Query::parse(Some("n=x")).unwrap();
         assert_eq!(query.read::<u64>("n", "a number").unwrap_err().param.as_deref(), Some("n"));
         assert_eq!(query.flag("n").unwrap_err().to_string(), "n must be true or false");
+        assert!(query.only(&["m", "n"]).is_ok());
+        assert_eq!(query.only(&["m"]).unwrap_err().param.as_deref(), Some("n"));
     }
 }

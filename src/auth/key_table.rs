@@ -30,6 +30,11 @@ impl KeyTable {
         bool::from(key.hash.ct_eq(hash)).then(|| Arc::clone(key))
     }
 
+    /// All keys.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<ApiKey>> {
+        self.by_hash.values()
+    }
+
     /// Number of keys.
     pub fn len(&self) -> usize {
         self.by_hash.len()

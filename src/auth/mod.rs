@@ -57,6 +57,11 @@ impl Authenticator {
         self.generation.fetch_add(1, Ordering::AcqRel);
     }
 
+    /// The keys that come from the store.
+    pub fn stored_keys(&self) -> Vec<Arc<ApiKey>> {
+        self.stored.all()
+    }
+
     /// The key behind a credential: keys of the file first, then those of the store.
     ///
     /// Unknown, disabled and expired keys get the same answer, so that it tells nothing about
@@ -101,17 +106,8 @@ mod tests {
     use super::*;
 
     fn key(secret: &str, disabled: bool) -> ApiKey {
-        let hash = crate::id::key_hash(secret);
-        ApiKey {
-            hash,
-            hash_hex: api_key::hash_hex(&hash).into(),
-            name: "n".into(),
-            kind: KeyKind::Regular,
-            disabled,
-            expires_at_ms: None,
-            allowed_providers: None,
-            allowed_models: None,
-        }
+        let key = ApiKey::example(secret);
+        ApiKey { disabled, ..key }
     }
 
     fn presented(secret: &str) -> Option<Credential> {

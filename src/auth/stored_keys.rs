@@ -34,6 +34,12 @@ impl StoredKeys {
         bool::from(key.hash.ct_eq(hash)).then(|| Arc::clone(key))
     }
 
+    /// All keys.
+    pub(super) fn all(&self) -> Vec<Arc<ApiKey>> {
+        let shards = self.shards.iter().map(ArcSwap::load);
+        shards.flat_map(|shard| shard.values().cloned().collect::<Vec<_>>()).collect()
+    }
+
     /// Adds a key, or replaces the one with its hash.
     pub(super) fn put(&self, key: ApiKey) {
         let key = Arc::new(key);

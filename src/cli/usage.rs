@@ -1,21 +1,27 @@
 //! `arouter usage`: what was used, from the store that the configuration names.
 
-use std::io;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
 
 use clap::{Args, Subcommand, ValueEnum};
-use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 
+use super::reprice::{self, RepriceArgs};
 use super::{CliError, ConfigArgs, output};
-use crate::store::UsageFilter;
-use crate::usage::export_csv::{ExportError, GroupBy, export};
+use crate::auth::api_key::hash_hex;
+use crate::config::{self, Config};
+use crate::id;
+use crate::store::{Bucket, GroupKey, Store, StoreError, UsageFilter};
+use crate::usage::export_csv::{ExportError, export};
+use crate::usage::report::{self, Report};
+use crate::usage::report_pdf;
 
 /// The commands below `arouter usage`.
 #[derive(Debug, Subcommand)]
 pub(super) enum UsageCommand {
     /// Print every request, or sums by groups.
     Export(ExportArgs),
+    /// Compute the cost of recorded requests anew, with the prices of today.
+    Reprice(RepriceArgs),
 }
 
 /// Flags of `arouter usage export`.
@@ -25,87 +31,146 @@ pub(super) struct ExportArgs {
     #[arg(long, value_enum, default_value_t = Format::Csv, env = "AROUTER_FORMAT")]
     format: Format,
     /// Not before this time: `2026-04-03` (midnight UTC) or `2026-04-03T12:00:00Z`.
-    #[arg(long, value_name = "TIME", value_parser = time_ms, env = "AROUTER_FROM")]
+    #[arg(long, value_name = "TIME", value_parser = report::time_ms, env = "AROUTER_FROM")]
     from: Option<i64>,
     /// Before this time.
-    #[arg(long, value_name = "TIME", value_parser = time_ms, env = "AROUTER_TO")]
+    #[arg(long, value_name = "TIME", value_parser = report::time_ms, env = "AROUTER_TO")]
     to: Option<i64>,
-    /// Sum by these, separated by commas.
-    #[arg(long, value_enum, value_delimiter = ',', env = "AROUTER_GROUP_BY")]
-    group_by: Vec<Group>,
+    /// Sum by this; without it every request is printed.
+    #[arg(long, value_enum, env = "AROUTER_GROUP_BY")]
+    group_by: Option<Group>,
+    /// Sum in steps of this length.
+    #[arg(
+        long,
+        value_enum,
+        default_value_t = Step::None,
+        requires = "group_by",
+        env = "AROUTER_BUCKET"
+    )]
+    bucket: Step,
     #[command(flatten)]
     config: ConfigArgs,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// Comma-separated values, RFC 4180.
     Csv,
+    /// A table on pages; needs --group-by.
+    Pdf,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Group {
-    /// UTC day.
-    Day,
-    /// Gateway key.
-    Key,
     /// Model that answered.
     Model,
-    /// Provider that answered.
-    Provider,
+    /// Gateway key.
+    Key,
     /// End user named by the client.
     User,
+    /// App named by the client.
+    App,
+    /// Provider that answered.
+    Provider,
 }
 
-impl From<Group> for GroupBy {
+impl From<Group> for GroupKey {
     fn from(group: Group) -> Self {
         match group {
-            Group::Day => Self::Day,
-            Group::Key => Self::Key,
             Group::Model => Self::Model,
-            Group::Provider => Self::Provider,
+            Group::Key => Self::Key,
             Group::User => Self::User,
+            Group::App => Self::App,
+            Group::Provider => Self::Provider,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Step {
+    /// A minute.
+    Minute,
+    /// An hour.
+    Hour,
+    /// A UTC day.
+    Day,
+    /// A calendar month, UTC.
+    Month,
+    /// All the time together.
+    None,
+}
+
+impl From<Step> for Bucket {
+    fn from(step: Step) -> Self {
+        match step {
+            Step::Minute => Self::Minute,
+            Step::Hour => Self::Hour,
+            Step::Day => Self::Day,
+            Step::Month => Self::Month,
+            Step::None => Self::Whole,
         }
     }
 }
 
 /// Runs one of them.
 pub(super) fn run(command: &UsageCommand) -> Result<(), CliError> {
-    let UsageCommand::Export(args) = command;
-    let Format::Csv = args.format;
-    let config = args.config.load()?.config;
-    let group_by: Vec<GroupBy> = args.group_by.iter().map(|&group| group.into()).collect();
+    match command {
+        UsageCommand::Export(args) => run_export(args),
+        UsageCommand::Reprice(args) => reprice::run(args),
+    }
+}
+
+fn run_export(args: &ExportArgs) -> Result<(), CliError> {
+    if args.format == Format::Pdf && args.group_by.is_none() {
+        return Err(CliError::Failed("--format pdf needs --group-by".to_owned()));
+    }
+    let loaded = args.config.load()?;
     let filter = UsageFilter { from_ms: args.from, to_ms: args.to, ..UsageFilter::default() };
     super::block_on(async {
-        let store = super::open_store(&config).await?;
+        let store = super::open_store(&loaded.config).await?;
         let mut out = io::BufWriter::new(output::stream());
-        export(&store, &filter, &group_by, &mut out).await.map_err(|error| match error {
-            ExportError::Io(error) => CliError::Io(error),
-            ExportError::Store(error) => CliError::Failed(error.to_string()),
-        })
+        match args.group_by {
+            None => export(&store, &filter, &mut out).await.map_err(|error| match error {
+                ExportError::Io(error) => CliError::Io(error),
+                ExportError::Store(error) => failed(&error),
+            }),
+            Some(by) => {
+                let groups = (by.into(), args.bucket.into());
+                let names = key_names(&loaded.config, &store).await;
+                let names = names.map_err(|error| failed(&error))?;
+                let report = Report::make(&store, &filter, groups, &names);
+                let report = report.await.map_err(|error| failed(&error))?;
+                write(&report, args.format, &mut out)
+            }
+        }
     })
 }
 
-fn time_ms(text: &str) -> Result<i64, String> {
-    let time = match text.parse::<Date>() {
-        Ok(date) if !text.contains(['T', 't', ' ']) => {
-            date.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp())
+fn write(report: &Report, format: Format, out: &mut impl Write) -> Result<(), CliError> {
+    match format {
+        Format::Csv => report.write_csv(out),
+        Format::Pdf => {
+            let pdf = report_pdf::to_pdf(report);
+            let pdf = pdf.map_err(|error| CliError::Failed(error.to_string()))?;
+            out.write_all(&pdf).and_then(|()| out.flush())
         }
-        _ => text.parse::<Timestamp>(),
-    };
-    time.map(Timestamp::as_millisecond).map_err(|error| error.to_string())
+    }
+    .map_err(CliError::Io)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn failed(error: &StoreError) -> CliError {
+    CliError::Failed(error.to_string())
+}
 
-    #[test]
-    fn a_date_is_its_midnight_in_utc() {
-        assert_eq!(time_ms("2026-09-21"), Ok(1_789_948_800_000));
-        assert_eq!(time_ms("2026-09-21T14:13:20.123Z"), Ok(1_790_000_000_123));
-        assert_eq!(time_ms("2026-09-21T16:13:20.123+02:00"), Ok(1_790_000_000_123));
-        assert!(time_ms("2026-09-21T14:13:20").is_err());
-        assert!(time_ms("yesterday").is_err());
-    }
+/// The names of the keys of the store and of the file, by hash.
+async fn key_names(config: &Config, store: &Store) -> Result<BTreeMap<String, String>, StoreError> {
+    // A secret that is not at hand leaves its key without a name.
+    let (secrets, _) = config::resolve_secrets(config, &config::process_env);
+    let of_file = config.keys.iter().filter_map(|(name, key)| {
+        let secret = secrets.keys.get(name).map(|secret| id::key_hash(secret.expose()));
+        let hash = secret.or_else(|| key.hash.map(|hash| *hash.as_bytes()))?;
+        Some((hash_hex(&hash), name.clone()))
+    });
+    let stored = store.keys().await?.into_iter().map(|key| (key.hash, key.name));
+    Ok(of_file.chain(stored).collect())
 }

@@ -23,8 +23,7 @@ pub struct StoreConfig {
     /// or broken: `stop` refuses them, `serve` refuses only keys with a spending limit and counts
     /// what was lost. Not enforced by this version.
     pub unrecorded: Unrecorded,
-    /// Days the record of a request is kept; 0: for ever. Sums by day are kept in any case. Not enforced by this
-    /// version.
+    /// Days the record of a request is kept; 0: for ever. Sums by day are kept in any case.
     pub retention_days: u32,
 }
 

@@ -29,7 +29,6 @@ pub(super) const UNENFORCED: &[Unenforced] = &[
     any("models.*.rate_limit"),
     any("providers.*.byok"),
     any("store.unrecorded"),
-    any("store.retention_days"),
     any("keys.*.rate_limit"),
     Unenforced { path: "keys.*.budget_mode", verb: "enforced", value: Some("strict") },
     any("providers.*.data_policy"),

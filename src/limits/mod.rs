@@ -25,6 +25,6 @@ pub use self::admission::{Admission, Ask, KeyPolicy, Payer, Refusal, Subject};
 pub use self::budget::{Budget, Refused, Reservation};
 pub use self::meter::{KeyMeter, Meters};
 pub use self::period::PeriodSpan;
-pub use self::rates::{RateHold, RateKind, RateMeter, RateRefusal};
+pub use self::rates::{RateHold, RateKind, RateMeter, RateRefusal, Seen};
 pub use self::steady_clock::{Monotonic, SteadyClock};
 pub use self::window::Standing;

@@ -32,6 +32,15 @@ pub enum RateKind {
 }
 
 impl RateKind {
+    /// The setting that limits it.
+    pub fn setting(self) -> &'static str {
+        match self {
+            Self::RequestsPerMinute => "requests_per_minute",
+            Self::RequestsPerDay => "requests_per_day",
+            Self::TokensPerMinute => "tokens_per_minute",
+        }
+    }
+
     /// What is limited, for a message: `requests per minute`.
     pub fn name(self) -> &'static str {
         match self {
@@ -40,6 +49,17 @@ impl RateKind {
             Self::TokensPerMinute => "tokens per minute",
         }
     }
+}
+
+/// What was asked in the present windows before the process began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Requests of this minute.
+    pub requests_in_minute: u64,
+    /// Requests of this day.
+    pub requests_in_day: u64,
+    /// Tokens of this minute.
+    pub tokens_in_minute: u64,
 }
 
 /// Why a request may not enter.
@@ -110,6 +130,13 @@ impl RateMeter {
             Some(limit) if self.running.count() >= limit => Err(RateRefusal::Concurrent { limit }),
             _ => Ok(()),
         }
+    }
+
+    /// Goes on where an earlier process ended, at the start.
+    pub fn resume(&self, seen: Seen, now_s: u64) {
+        self.minute.raise_to(seen.requests_in_minute, now_s);
+        self.day.raise_to(seen.requests_in_day, now_s);
+        self.tokens.raise_to(seen.tokens_in_minute, now_s);
     }
 
     /// How the window closest to exhaustion stands; `None` if no window is limited.

@@ -81,6 +81,16 @@ impl<const SPAN_S: u64> Window<SPAN_S> {
         }
     }
 
+    /// Raises the count of the present window to `count`, if it is less. For the start.
+    pub(super) fn raise_to(&self, count: u64, now_s: u64) {
+        let raise = |word| {
+            let present = State::at(word, Self::number(now_s));
+            Some(State { count: present.count.max(count.min(MAX_COUNT)), ..present }.pack())
+        };
+        // The closure never declines.
+        let _raised = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, raise);
+    }
+
     /// Gives back what was taken in window `number`; nothing once that window is over.
     pub(super) fn give_back(&self, amount: u64, number: u64) {
         self.correct(amount, 0, number);

@@ -3,6 +3,7 @@
 //! The caller is identified from the header alone, before a byte of the body is read. What comes
 //! out is everything the exchange needs; nothing after this phase looks at the request again.
 
+use super::demand::Demand;
 use super::downstream::Downstream;
 use super::exchange::Job;
 use super::operation::Operation;
@@ -12,8 +13,9 @@ use crate::auth::{ApiKey, Credential, KeyKind};
 use crate::error::{GatewayError, Kind};
 use crate::formats::{ApiFormat, Framing};
 use crate::json::{Head, HeadError};
-use crate::providers::UpstreamCall;
+use crate::providers::{Provider, UpstreamCall};
 use crate::routing::{Candidate, Plan, RouteError};
+use crate::store::generation::recorded;
 use bytes::Bytes;
 use http::HeaderMap;
 use std::sync::Arc;
@@ -21,8 +23,6 @@ use std::time::Instant;
 
 /// Most names a request may list in `models`.
 const MAX_MODELS: usize = 16;
-/// Longest text of a client that is kept in a record, in characters.
-const MAX_RECORDED_CHARS: usize = 256;
 
 /// A request that may be served.
 #[derive(Debug)]
@@ -112,13 +112,17 @@ pub async fn admit(
     guard.note_prompt_bytes(body.len());
     let head = Head::scan(&body).map_err(bad_body)?;
     let wishes = Wishes::read(operation, &body, &head)?;
-    record_wishes(guard, &wishes, headers);
+    record_wishes(guard, &wishes);
     let names: Vec<&str> = wishes.models.iter().map(AsRef::as_ref).collect();
     let plan =
         snapshot.routing.plan(&names, wishes.home).map_err(|error| no_route(operation, &error))?;
+    let plan = permitted(plan, key)?;
+    let demand = Demand::of((&wishes.job, key.policy.budget_mode), &body, &head);
+    let services = Arc::clone(guard.services());
+    guard.holds().reserve(&services, key, (&demand, &plan.candidates))?;
     let shown = shown_model(&snapshot.routing, &names, wishes.home);
     Ok(Admitted {
-        plan: permitted(plan, key)?,
+        plan,
         shown,
         generation_id: guard.record().id.as_str().into(),
         client_headers: vendor_headers(headers),
@@ -141,6 +145,7 @@ struct Wishes {
     exclude_reasoning: bool,
     requires_parameters: bool,
     user: Option<String>,
+    session_id: Option<String>,
 }
 
 impl Wishes {
@@ -160,7 +165,11 @@ impl Wishes {
             wants_usage: is_true(options, "include_usage"),
             exclude_reasoning: is_true(reasoning, "exclude"),
             requires_parameters: is_true(provider, "require_parameters"),
-            user: head.string(body, "user").map_err(bad_body)?.map(|user| shortened(&user)),
+            user: head.string(body, "user").map_err(bad_body)?.map(|user| recorded(&user)),
+            session_id: head
+                .string(body, "session_id")
+                .map_err(bad_body)?
+                .map(|session| recorded(&session)),
         })
     }
 }
@@ -293,38 +302,43 @@ fn permitted(mut plan: Plan, key: &ApiKey) -> Result<Plan, GatewayError> {
         allowed
     });
     match refusal {
-        Some(text) if plan.candidates.is_empty() => {
-            Err(GatewayError::client(Kind::PermissionDenied, text).with_param("model"))
-        }
+        Some(error) if plan.candidates.is_empty() => Err(error.with_param("model")),
         _ => Ok(plan),
     }
 }
 
-fn refusal_of(candidate: &Candidate, key: &ApiKey) -> Option<String> {
-    let provider = &candidate.provider;
-    if !key.allows_provider(provider.names()) {
-        return Some(format!("provider '{}' is not allowed for this API key", provider.slug));
+fn refusal_of(candidate: &Candidate, key: &ApiKey) -> Option<GatewayError> {
+    if let Some(refused) = provider_refusal(&candidate.provider, key) {
+        return Some(refused);
     }
     if !key.allows_model(&candidate.canonical) {
-        return Some(format!("model '{}' is not allowed for this API key", candidate.canonical));
+        let text = format!("model '{}' is not allowed for this API key", candidate.canonical);
+        return Some(GatewayError::client(Kind::PermissionDenied, text));
     }
     None
 }
 
-fn record_wishes(guard: &mut UsageGuard, wishes: &Wishes, headers: &HeaderMap) {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(shortened);
-    let referer = text("http-referer").or_else(|| text("referer"));
-    let app_title = text("x-title").or_else(|| text("x-openrouter-title"));
-    let record = guard.record_mut();
-    record.requested_model = wishes.models.first().map(|name| shortened(name)).unwrap_or_default();
-    record.streamed = matches!(wishes.job, Job::Chat { stream: Some(_), .. });
-    record.user.clone_from(&wishes.user);
-    record.referer = referer;
-    record.app_title = app_title;
+/// Why a key may not use a provider, if it may not.
+pub fn provider_refusal(provider: &Provider, key: &ApiKey) -> Option<GatewayError> {
+    if !key.allows_provider(provider.names()) {
+        let text = format!("provider '{}' is not allowed for this API key", provider.slug);
+        return Some(GatewayError::client(Kind::PermissionDenied, text));
+    }
+    if key.enforce_zdr && !provider.zero_retention {
+        let text = "no endpoint matches the data policy that this API key requires (ZDR)";
+        return Some(GatewayError::client(Kind::NotFound, text));
+    }
+    None
 }
 
-fn shortened(text: &str) -> String {
-    text.chars().take(MAX_RECORDED_CHARS).collect()
+fn record_wishes(guard: &mut UsageGuard, wishes: &Wishes) {
+    let record = guard.record_mut();
+    record.requested_model = wishes.models.first().map(|name| recorded(name)).unwrap_or_default();
+    record.streamed = matches!(wishes.job, Job::Chat { stream: Some(_), .. });
+    record.user.clone_from(&wishes.user);
+    if wishes.session_id.is_some() {
+        record.session_id.clone_from(&wishes.session_id);
+    }
 }
 
 fn vendor_headers(headers: &HeaderMap) -> HeaderMap {

@@ -204,6 +204,7 @@ const PRIVATE: &[&str] = &[
     "http-referer",
     "referer",
     "x-title",
+    "x-session-id",
     "idempotency-key",
     "payment-signature",
     "sign-in-with-x",

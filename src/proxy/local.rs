@@ -3,7 +3,7 @@
 use super::operation::Operation;
 use super::state::{Services, Snapshot};
 use crate::api;
-use crate::auth::ApiKey;
+use crate::auth::{ApiKey, KeyKind};
 use crate::error::{GatewayError, Kind};
 use bytes::Bytes;
 use serde_json::Value;
@@ -47,7 +47,7 @@ fn no_model(id: &str) -> GatewayError {
     error
 }
 
-/// A record is shown to the key that made the request, and to no other.
+/// A record is shown to the key that made the request and to management keys, and to no other.
 async fn generation(
     services: &Services,
     key: &ApiKey,
@@ -68,7 +68,9 @@ async fn generation(
         .await
         .map_err(|error| GatewayError::internal(format!("store: {error}")))?;
     match found {
-        Some(record) if *record.key_hash == *key.hash_hex => Ok(api::generation::to_json(&record)),
+        Some(record) if key.kind == KeyKind::Management || *record.key_hash == *key.hash_hex => {
+            Ok(api::generation::to_json(&record))
+        }
         _ => Err(GatewayError::client(Kind::NotFound, "there is no generation with this id")),
     }
 }

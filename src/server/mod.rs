@@ -4,17 +4,20 @@
 
 pub mod admin;
 pub mod build;
+pub mod counters;
 pub mod demo;
 pub mod drain;
 pub mod listen;
 pub mod recording;
 pub mod reload;
+mod retention;
 pub mod tls;
 pub mod watch;
 
 use crate::auth::{ApiKey, Authenticator, KeyBook};
 use crate::clock::Clock;
 use crate::config::{self, Config, Loaded, ResolvedSecrets};
+use crate::limits::{Meters, SteadyClock};
 use crate::proxy::Gateway;
 use crate::proxy::state::{MAX_DETACHED_STREAMS, Services};
 use crate::store::Store;
@@ -128,8 +131,9 @@ pub fn serve(loaded: &Loaded, start: Start) -> Result<(), StartError> {
     admin.add_tcp(&loaded.config.admin.listen.to_string());
     server.add_service(admin);
     server.add_service(background_service("reload", watch::ReloadWatch::new(reloader)));
-    server
-        .add_service(background_service("usage", recording::Recording::new(Arc::clone(&services))));
+    let recording =
+        recording::Recording::new(Arc::clone(&services), loaded.config.store.retention_days);
+    server.add_service(background_service("usage", recording));
     server
         .add_service(background_service("drain", drain::Drain::new(services, connections, phases)));
     if let Some(demo) = &start.demo {
@@ -175,7 +179,7 @@ pub fn check(loaded: &Loaded) -> Result<(), StartError> {
         return Err(StartError::Secret(error.to_string()));
     }
     certificate(&loaded.config, &secrets)?;
-    build::snapshot(loaded, &secrets)?;
+    build::snapshot(loaded, &secrets, &Meters::new(SteadyClock::new(Clock::System)))?;
     Ok(())
 }
 
@@ -192,10 +196,12 @@ fn services(
         .build()
         .map_err(|error| StartError::Internal(error.to_string()))?;
     let authenticator = Arc::new(Authenticator::new(clock.clone()));
+    let meters = Arc::new(Meters::new(SteadyClock::new(clock.clone())));
     let (store, key_book) = runtime
         .block_on(async {
             let store = Store::open(store_config.url.expose()).await?;
-            let key_book = KeyBook::new(store.clone(), Arc::clone(&authenticator));
+            let key_book =
+                KeyBook::new(store.clone(), Arc::clone(&authenticator), Arc::clone(&meters));
             key_book.follow().await?;
             Ok((store, key_book))
         })
@@ -204,10 +210,11 @@ fn services(
         .map_err(|error| StartError::Journal(error.to_string()))?;
     let metrics = Metrics::new().map_err(|error| StartError::Internal(error.to_string()))?;
     let journal = Arc::new(journal);
-    Ok(Arc::new(Services {
-        snapshot: ArcSwap::from_pointee(build::snapshot(loaded, secrets)?),
+    let services = Arc::new(Services {
+        snapshot: ArcSwap::from_pointee(build::snapshot(loaded, secrets, &meters)?),
         authenticator,
         key_book,
+        meters,
         connector: Connector::new(Some(ConnectorOptions::from_server_conf(conf))),
         recorder: Arc::new(Recorder::new(Arc::clone(&journal), store.clone())),
         journal,
@@ -217,7 +224,18 @@ fn services(
         draining: AtomicBool::new(false),
         handing_over: AtomicBool::new(false),
         detached: Arc::new(Semaphore::new(MAX_DETACHED_STREAMS)),
-    }))
+    });
+    runtime.block_on(async {
+        // What an earlier process left in the journal belongs to the counters too.
+        if let Err(error) = services.recorder.recover().await {
+            tracing::error!(%error, "usage of an earlier process stays in the journal for now");
+        }
+        let opening_balance = loaded.config.account.opening_balance_usd;
+        counters::rebuild(&services, opening_balance)
+            .await
+            .map_err(|error| StartError::Store(error.to_string()))
+    })?;
+    Ok(services)
 }
 
 fn certificate(

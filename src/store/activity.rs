@@ -33,6 +33,10 @@ const SOURCE: &str = "SELECT day * 86400000 AS at_ms, key_hash, model, provider,
 const FILTER: &str = "($7 IS NULL OR key_hash = $7) AND ($8 IS NULL OR model = $8) \
      AND ($9 IS NULL OR provider = $9) AND ($10 IS NULL OR end_user = $10)";
 
+const APP_TITLES: &str = "SELECT COALESCE(referer, app_title) AS app, MAX(app_title) AS title \
+     FROM generations WHERE created_ms >= $1 AND created_ms < $2 AND app_title IS NOT NULL \
+     AND ($3 IS NULL OR key_hash = $3) GROUP BY COALESCE(referer, app_title) LIMIT $4";
+
 /// What requests are grouped by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GroupKey {
@@ -199,6 +203,22 @@ impl Store {
         self.sums(filter, &[by], (bucket, Contracts::Together)).await
     }
 
+    /// The titles of the apps that named themselves, by what [`GroupKey::App`] calls them; of
+    /// several titles of one app the last in alphabetical order.
+    pub async fn app_titles(
+        &self,
+        filter: &UsageFilter,
+    ) -> Result<BTreeMap<String, String>, StoreError> {
+        let rows = sqlx::query(APP_TITLES)
+            .bind(filter.from_ms.unwrap_or(i64::MIN))
+            .bind(filter.to_ms.unwrap_or(i64::MAX))
+            .bind(filter.key_hash.as_deref())
+            .bind(i64::try_from(MAX_GROUPS).unwrap_or(i64::MAX))
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(|row| Ok((row.try_get("app")?, row.try_get("title")?))).collect()
+    }
+
     /// Sums of groups, in order of time and names; an error if there are too many.
     async fn sums(
         &self,
@@ -252,7 +272,7 @@ fn sums_sql(by: &[GroupKey], bucket: Bucket, contracts: Contracts) -> String {
         Contracts::Apart => "is_byok",
         Contracts::Together => "CAST(0 AS BIGINT)",
     };
-    let names: String = by.iter().map(|key| format!(", {}", key.column())).collect();
+    let names: String = by.iter().flat_map(|key| [", ", key.column()]).collect();
     let sum = |column: &str, name: &str| format!(", CAST(SUM({column}) AS BIGINT) AS {name}");
     let cost = |column: &str, is_byok: u8, name: &str| {
         sum(&format!("CASE WHEN is_byok = {is_byok} THEN {column} ELSE 0 END"), name)

@@ -109,6 +109,24 @@ pub struct Generation {
     pub referer: Option<String>,
     /// `X-Title` of the client.
     pub app_title: Option<String>,
+    /// `X-OpenRouter-Categories` of the client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app_categories: Option<String>,
+    /// Session named by the client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<String>,
+    /// `User-Agent` of the client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
+}
+
+/// Longest text of a client that is kept in a record, in characters.
+const MAX_RECORDED_CHARS: usize = 256;
+
+/// A text of a client as records keep it: cut after 256 characters, and without NUL, which
+/// PostgreSQL does not take. Who looks a text up has to do the same with it.
+pub fn recorded(text: &str) -> String {
+    text.chars().filter(|&char| char != '\0').take(MAX_RECORDED_CHARS).collect()
 }
 
 /// One entry of the journal, as the store applies it.
@@ -169,6 +187,9 @@ impl Generation {
             user: Some("end user, \"quoted\"".to_owned()),
             referer: None,
             app_title: None,
+            app_categories: None,
+            session_id: None,
+            user_agent: None,
         }
     }
 }

@@ -17,8 +17,9 @@ static INSERT: LazyLock<Bulk> = LazyLock::new(|| {
          finish_reason, native_finish_reason, prompt_tokens, completion_tokens, cached_tokens, \
          reasoning_tokens, usage_json, usage_estimated, cost_pico_usd, prompt_cost_pico_usd, \
          completion_cost_pico_usd, price_version, is_byok, service_tier, latency_ms, \
-         first_token_ms, attempts, end_user, referer, app_title) VALUES ",
-        33,
+         first_token_ms, attempts, end_user, referer, app_title, \
+         app_categories, session_id, user_agent) VALUES ",
+        36,
         " ON CONFLICT (id) DO NOTHING RETURNING id",
     )
 });
@@ -74,7 +75,10 @@ fn bind<'q>(query: BulkQuery<'q>, g: &'q Generation) -> Result<BulkQuery<'q>, St
         .bind(i64::from(g.attempts))
         .bind(g.user.as_deref())
         .bind(g.referer.as_deref())
-        .bind(g.app_title.as_deref()))
+        .bind(g.app_title.as_deref())
+        .bind(g.app_categories.as_deref())
+        .bind(g.session_id.as_deref())
+        .bind(g.user_agent.as_deref()))
 }
 
 /// The request of a row with all columns.
@@ -112,5 +116,8 @@ pub(super) fn read(row: &AnyRow) -> Result<Generation, StoreError> {
         user: row.try_get("end_user")?,
         referer: row.try_get("referer")?,
         app_title: row.try_get("app_title")?,
+        app_categories: row.try_get("app_categories")?,
+        session_id: row.try_get("session_id")?,
+        user_agent: row.try_get("user_agent")?,
     })
 }

@@ -29,7 +29,7 @@ pub use credits::{Cause, Credit, Movement, MovementMark};
 pub use generation::{Entry, Generation, Outcome};
 pub use keys::{KeyMark, KeyPage, KeyQuery, KeyRecord};
 pub use reprice::Repricing;
-pub use requests::{PageMark, UsageFilter};
+pub use requests::{Asked, PageMark, UsageFilter};
 pub use spending::{KeySums, KeyTotals, Spent};
 pub use write::Write;
 

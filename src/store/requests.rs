@@ -3,14 +3,21 @@
 //! Used by the API, the export and the retention. Lists are in order of time and stable under
 //! writes: a page begins after the last request of the one before.
 
+use super::amount::from_bigint;
 use super::generation_row::read;
 use super::{Generation, Store, StoreError};
+use sqlx::Row;
+use sqlx::any::AnyRow;
 
 const PAGE: &str = "SELECT * FROM generations WHERE created_ms >= $1 AND created_ms < $2 \
      AND (created_ms > $3 OR (created_ms = $3 AND id > $4)) \
      AND ($5 IS NULL OR key_hash = $5) AND ($6 IS NULL OR model = $6) \
      AND ($7 IS NULL OR provider = $7) AND ($8 IS NULL OR end_user = $8) \
      ORDER BY created_ms, id LIMIT $9";
+
+const ASKED_SINCE: &str = "SELECT key_hash, model, CAST(COUNT(*) AS BIGINT) AS requests, \
+     CAST(SUM(COALESCE(prompt_tokens, 0) + COALESCE(completion_tokens, 0)) AS BIGINT) AS tokens \
+     FROM generations WHERE created_ms >= $1 AND attempts > 0 GROUP BY key_hash, model";
 
 const OF_USER: &str = "SELECT * FROM generations WHERE key_hash = $1 AND end_user = $2 \
      ORDER BY created_ms DESC, id DESC LIMIT $3";
@@ -49,6 +56,19 @@ impl PageMark {
     }
 }
 
+/// What one key asked of one model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// Hash of the key.
+    pub key_hash: String,
+    /// Canonical model.
+    pub model: String,
+    /// Number of requests.
+    pub requests: u64,
+    /// Prompt and completion tokens.
+    pub tokens: u64,
+}
+
 impl Store {
     /// The request called `id`.
     pub async fn generation(&self, id: &str) -> Result<Option<Generation>, StoreError> {
@@ -79,6 +99,21 @@ impl Store {
             .bind(i64::from(limit))
             .fetch_all(&self.pool)
             .await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// What every key asked of every model from `from_ms` on. What was refused before it was sent
+    /// is left out, as limits do not count it.
+    pub async fn asked_since(&self, from_ms: i64) -> Result<Vec<Asked>, StoreError> {
+        let rows = sqlx::query(ASKED_SINCE).bind(from_ms).fetch_all(&self.pool).await?;
+        let read = |row: &AnyRow| {
+            Ok(Asked {
+                key_hash: row.try_get("key_hash")?,
+                model: row.try_get("model")?,
+                requests: from_bigint(row.try_get("requests")?),
+                tokens: from_bigint(row.try_get("tokens")?),
+            })
+        };
         rows.iter().map(read).collect()
     }
 

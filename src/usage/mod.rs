@@ -4,9 +4,12 @@
 //! has ended; the [`Recorder`] copies the journal to the store in batches, exactly once. Nothing
 //! here is awaited by a request.
 
+mod csv;
 pub mod export_csv;
 pub mod journal;
 pub mod recorder;
+pub mod report;
+pub mod report_pdf;
 
 pub use crate::store::generation::{self, Generation, Outcome};
 pub use journal::{Journal, JournalError};

@@ -14,9 +14,13 @@
     reason = "all of this crate is tests, and a test that goes wrong panics"
 )]
 
+mod activity;
+mod activity_table;
 mod asks;
+mod attribution;
 mod bodies;
 mod certificates;
+mod costs;
 mod crashes;
 mod disconnects;
 mod durability;
@@ -25,6 +29,7 @@ mod errors_table;
 mod failures;
 mod goaway;
 mod http2;
+mod keys_api;
 mod ledger;
 mod load;
 mod media;
@@ -32,6 +37,7 @@ mod observability;
 mod operations;
 mod outage;
 mod peer;
+mod postgres;
 mod postgres_server;
 mod process;
 mod raw;

@@ -72,7 +72,7 @@ async fn a_database_server_that_hangs_or_is_gone_delays_no_request() {
     let listener = TcpListener::bind(address).await.unwrap();
     tokio::spawn(relay(listener, format!("{folder}/.s.PGSQL.5432"), watched));
     let url = format!("postgres://postgres@{address}/{database}?sslmode=disable");
-    let mut rig = Rig::with(Plan { store: Some(&url), ..Plan::default() }).await;
+    let mut rig = Rig::with(Plan { store_url: Some(&url), ..Plan::default() }).await;
 
     let traffic = Traffic::start(rig.gateway, 4, Duration::from_millis(20));
     tokio::time::sleep(Duration::from_secs(4)).await;

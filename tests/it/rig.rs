@@ -48,10 +48,10 @@ pub struct Plan<'a> {
     pub provider: &'a str,
     /// Tables added at the end; `MOCK_ADDRESS` in them becomes the providers' address.
     pub more: &'a str,
+    /// Another database than a file in the gateway's folder.
+    pub store_url: Option<&'a str>,
     /// Another address for the providers than the mock's, e.g. a faulty peer of the test.
     pub upstream: Option<SocketAddr>,
-    /// Another store than a file beside the configuration.
-    pub store: Option<&'a str>,
     /// A command with arguments that ends in becoming the gateway's, which is appended.
     pub wrap: &'static [&'static str],
 }
@@ -293,8 +293,8 @@ pub async fn request(
 
 fn config(plan: &Plan<'_>, gateway: SocketAddr, admin: SocketAddr, upstream: SocketAddr) -> String {
     let Plan { server, provider, more, .. } = plan;
+    let store_url = plan.store_url.unwrap_or("sqlite://arouter.db");
     let more = more.replace("MOCK_ADDRESS", &upstream.to_string());
-    let store = plan.store.unwrap_or("sqlite://arouter.db");
     let key = r#"keys = [{ env = "CANARY_PROVIDER_KEY" }]"#;
     format!(
         r#"version = 1
@@ -305,7 +305,7 @@ threads = 1
 [admin]
 listen = "{admin}"
 [store]
-url = "{store}"
+url = "{store_url}"
 journal_dir = "journal"
 [defaults]
 provider = "openai"

@@ -35,7 +35,10 @@ CREATE TABLE generations (
     attempts BIGINT NOT NULL,
     end_user TEXT,
     referer TEXT,
-    app_title TEXT
+    app_title TEXT,
+    app_categories TEXT,
+    session_id TEXT,
+    user_agent TEXT
 );
 CREATE INDEX generations_by_time ON generations (created_ms, id);
 CREATE INDEX generations_by_user ON generations (key_hash, end_user, created_ms)
