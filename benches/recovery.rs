@@ -35,6 +35,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     let written = writing.elapsed();
     drop(journal);
+    let files =
+        std::fs::read_dir(&folder)?.map(|file| Ok::<_, std::io::Error>(file?.metadata()?.len()));
+    let bytes: u64 = files.sum::<Result<u64, _>>()?;
 
     let store = Store::open(&format!("sqlite://{}", dir.join("bench.db").display())).await?;
     let recorder = Recorder::new(Arc::new(Journal::open(&folder, 2)?), store.clone());
@@ -42,7 +45,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let found = recorder.recover().await?;
     let took = started.elapsed();
     assert_eq!((found.applied, found.abandoned), (REQUESTS - OPEN, OPEN), "not what was written");
-    println!("100,000 records written in {written:.2?}, recovered in {took:.2?}: {found:?}");
+    println!("100,000 records, {} bytes a request, written in {written:.2?}", bytes / REQUESTS);
+    println!("recovered in {took:.2?}: {found:?}");
     store.close().await;
     std::fs::remove_dir_all(&dir)?;
     Ok(())

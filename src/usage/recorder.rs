@@ -111,13 +111,6 @@ impl Recorder {
         if let Err(error) = self.flush().await {
             tracing::warn!(%error, "usage left in the journal for the next start");
         }
-        let records = self.journal.waiting_records();
-        if records > 0 {
-            tracing::error!(
-                records,
-                "usage that the journal did not take is lost with the process"
-            );
-        }
     }
 
     /// Applies what earlier processes left in the journal, and settles what they left open. After
@@ -255,7 +248,10 @@ impl Recorder {
             }
             match batch.end {
                 End::More => {}
-                End::Live => return Ok(self.make_room(committed_bytes)),
+                End::Live => {
+                    self.make_room(committed_bytes);
+                    return Ok(());
+                }
                 End::CorruptLive => return Ok(self.journal.start_segment()?),
                 End::Finished | End::Torn(_) | End::Corrupt => {
                     self.retire(name, batch.end, batch.position)?;

@@ -39,7 +39,7 @@ fn write(dir: &Path, ids: std::ops::Range<u32>) -> PathBuf {
 /// Opens a request with an odd id, settles one with an even id.
 fn put(journal: &Journal, id: u32) {
     let mut generation = Generation::example(&format!("gen-{id}"));
-    if id % 2 == 0 {
+    if id.is_multiple_of(2) {
         journal.append(&generation).unwrap();
     } else {
         generation.outcome = Outcome::Abandoned;
@@ -65,7 +65,8 @@ fn read_all(dir: &Path, name: &str) -> (Vec<String>, End) {
 
 /// What [`read_all`] finds of what [`put`] wrote.
 fn ids(range: std::ops::Range<u32>) -> Vec<String> {
-    let id = |id| if id % 2 == 0 { format!("gen-{id}") } else { format!("open gen-{id}") };
+    let id =
+        |id: u32| if id.is_multiple_of(2) { format!("gen-{id}") } else { format!("open gen-{id}") };
     range.map(id).collect()
 }
 
