@@ -166,12 +166,11 @@ async fn mistakes_are_refused_in_the_words_of_the_surface() {
             assert_eq!(answer.status, status, "{what}");
             let error = &answer.json()["error"];
             assert!(error["message"].as_str().is_some_and(|text| !text.is_empty()), "{what}");
-            let found = match root {
-                "/v1" => &error["param"],
-                _ => {
-                    assert_eq!(error["code"], status, "{what}");
-                    &error["metadata"]["param"]
-                }
+            let found = if root == "/v1" {
+                &error["param"]
+            } else {
+                assert_eq!(error["code"], status, "{what}");
+                &error["metadata"]["param"]
             };
             assert_eq!(found.as_str().unwrap_or_default(), param, "{what}");
         }

@@ -98,3 +98,25 @@ async fn balance_credits_and_transactions_tell_the_same() {
     let refused = rig.send("POST", "/v1/credits", &[("x-api-key", KEY)], r#"{"amount": 1}"#).await;
     assert_eq!(refused.status, 403);
 }
+
+#[tokio::test]
+async fn the_command_line_puts_money_on_the_same_account() {
+    let rig = rig().await;
+    for (arguments, balance) in [
+        (["credits", "add", "2.5"], "2.5"),
+        (["credits", "add", "-0.000000000001"], "2.499999999999"),
+    ] {
+        let added = rig.command(&arguments).await;
+        let said = String::from_utf8(added.stdout).unwrap();
+        assert!(
+            added.status.success() && said.contains(&format!("balance is {balance} ")),
+            "{said}"
+        );
+    }
+    assert_eq!(pico(&text(&rig, "/v1/balance").await, "balance"), 2_499_999_999_999);
+    let listed = rig.command(&["credits", "list", "--json"]).await;
+    let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    assert_eq!(listed["transactions"].as_array().unwrap().len(), 2);
+    assert_eq!(listed["total_credits"], "2.499999999999");
+    assert!(!rig.command(&["credits", "add", "0"]).await.status.success());
+}
