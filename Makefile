@@ -1,6 +1,6 @@
 # What people and machines run. Everything that is not Rust, gcc, make, Python or Node is installed
 # below .tools/ and tests/sdk/node/node_modules/; nothing else on the machine is changed, except
-# that root without a working `python3 -m venv` gets the missing package from apt-get.
+# that root gets missing packages (python3-venv, PostgreSQL for the tests) from apt-get.
 
 SHELL = /bin/sh
 MAKEFLAGS += --no-print-directory
@@ -15,7 +15,7 @@ KEYS = $$OPENAI_API_KEY$$ANTHROPIC_API_KEY$$GEMINI_API_KEY
 APT_INSTALL = [ "$$(id -u)" = 0 ] && apt-get update -qq && \
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
 
-.PHONY: help run build test lint fmt doc unit-test corpus-test sdk-test sdk-python sdk-node loom bench bench-guard fuzz conf clean tools
+.PHONY: help run build test lint fmt doc unit-test catalog-test corpus-test sdk-test sdk-python sdk-node loom bench bench-guard fuzz conf catalog clean tools postgres
 
 help:
 	@echo "make run    build the release and serve on 127.0.0.1:8080"
@@ -45,6 +45,8 @@ test: tools
 	@$(CARGO) clippy --quiet --locked --all-targets -- -D warnings
 	@echo "== tests"
 	@$(MAKE) unit-test
+	@echo "== the price catalog and what makes it"
+	@$(MAKE) catalog-test
 	@echo "== recorded traffic through every pair of formats"
 	@$(MAKE) corpus-test
 	@echo "== model checks"
@@ -62,13 +64,20 @@ lint: tools
 	@$(CARGO) fmt --check
 	@$(CARGO) clippy --locked --all-targets -- -D warnings
 
-unit-test: tools
+unit-test: tools postgres
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
 		$(CARGO) nextest run --locked --cargo-quiet --status-level fail --hide-progress-bar \
 			-E 'not binary(corpus)'; \
 	else \
 		$(CARGO) test --quiet --locked; \
 	fi
+
+catalog-test:
+	@python3 -B -m unittest -q conf/catalog/test_catalog.py
+
+# Built-in prices anew from the public tables; refused where a price leaps. Then look at the changes.
+catalog:
+	@python3 -B conf/catalog/regenerate.py
 
 # Shows a table per check. It also writes what the vendors' SDKs read in sdk-python.
 corpus-test: tools
@@ -104,11 +113,12 @@ tests/sdk/node/node_modules/.installed: tests/sdk/node/package-lock.json
 
 # The gateway is compared with nginx: the machine's own, or Debian's package unpacked below .tools/,
 # where nothing starts it.
-bench: tools
+bench: tools postgres
 	@export PATH="$$PATH:/usr/sbin:$(CURDIR)/.tools/nginx/usr/sbin"; \
 	command -v nginx >/dev/null || { mkdir -p .tools/nginx && cd .tools/nginx && \
 		apt-get download -qq nginx && dpkg -x nginx_*.deb . && cd ../..; }; \
-	$(CARGO) bench --locked --bench json --bench translate --bench overhead
+	$(CARGO) bench --locked --bench json --bench admission --bench store --bench translate \
+		--bench overhead
 
 # Instructions of every translation, compared with benches/translate.counts.toml.
 bench-guard: tools
@@ -133,6 +143,12 @@ conf: tools
 clean:
 	@$(CARGO) clean
 	@rm -rf .tools tests/sdk/node/node_modules
+
+# The tests of the store start a private server of their own.
+postgres:
+	@{ command -v initdb || ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1 || \
+		{ $(APT_INSTALL) postgresql; } || \
+		{ echo "PostgreSQL is needed for the tests: install the package postgresql" >&2; exit 1; }
 
 # A dependency written in C is built with cmake.
 tools:

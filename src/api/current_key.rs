@@ -61,12 +61,12 @@ pub(super) async fn answer(context: Context<'_>) -> Result<Reply, GatewayError> 
     let hash = &*context.caller.hash_hex;
     let used = used(context, hash).await?;
     let stored;
-    let key: &KeyRecord = match context.file_keys.iter().find(|key| key.hash == *hash) {
-        Some(key) => key,
-        None => {
-            stored = context.store.key(hash).await.map_err(store_failed)?.ok_or_else(gone)?;
-            &stored
-        }
+    let of_file = context.file_keys.iter().find(|key| key.hash == *hash);
+    let key: &KeyRecord = if let Some(key) = of_file {
+        key
+    } else {
+        stored = context.store.key(hash).await.map_err(store_failed)?.ok_or_else(gone)?;
+        &stored
     };
     let is_management_key = key.kind == KeyKind::Management;
     Reply::json(

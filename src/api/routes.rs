@@ -202,7 +202,7 @@ const RESOURCES: &[Resource] = &[
 pub fn find(method: &str, path: &str) -> Result<Route, Miss> {
     let (resource, variable) = RESOURCES
         .iter()
-        .find_map(|resource| resource.matches(path).map(|variable| (resource, variable)))
+        .find_map(|resource| resource.variable_in(path).map(|variable| (resource, variable)))
         .ok_or(Miss::NotFound)?;
     let asked = if method == "HEAD" { "GET" } else { method };
     let (_, handler, callers) = resource
@@ -210,22 +210,22 @@ pub fn find(method: &str, path: &str) -> Result<Route, Miss> {
         .iter()
         .find(|(method, ..)| *method == asked)
         .ok_or(Miss::MethodNotAllowed(resource.allow))?;
-    Ok(Route { handler: *handler, callers: *callers, variable: variable.map(str::to_owned) })
+    let variable = Some(variable).filter(|segment| !segment.is_empty()).map(str::to_owned);
+    Ok(Route { handler: *handler, callers: *callers, variable })
 }
 
 impl Resource {
-    /// Whether a path is this resource's; and what stands at its variable segment.
-    fn matches<'p>(&self, path: &'p str) -> Option<Option<&'p str>> {
+    /// What stands at the variable segment of a path of this resource, which is nothing if it has
+    /// none; `None` for the path of another resource.
+    fn variable_in<'p>(&self, path: &'p str) -> Option<&'p str> {
         self.roots.iter().find_map(|root| {
             let rest = path.strip_prefix(root)?;
-            match self.path.split_once("{}") {
-                None => (rest == self.path).then_some(None),
-                Some((before, after)) => {
-                    let segment = rest.strip_prefix(before)?.strip_suffix(after)?;
-                    let is_one = !segment.is_empty() && !segment.contains('/');
-                    is_one.then_some(Some(segment))
-                }
-            }
+            let Some((before, after)) = self.path.split_once("{}") else {
+                return (rest == self.path).then_some("");
+            };
+            let segment = rest.strip_prefix(before)?.strip_suffix(after)?;
+            let is_one = !segment.is_empty() && !segment.contains('/');
+            is_one.then_some(segment)
         })
     }
 }
@@ -264,7 +264,7 @@ mod tests {
         for (method, path, callers) in samples() {
             assert_eq!(find(method, &path).unwrap().callers, callers, "{method} {path}");
             assert!(matches!(find("TRACE", &path), Err(Miss::MethodNotAllowed(_))), "{path}");
-            assert_eq!(find(method, &format!("{path}/x")), Err(Miss::NotFound), "{path}");
+            assert_eq!(find(method, &format!("{path}/x/y")), Err(Miss::NotFound), "{path}");
         }
     }
 }

@@ -1,5 +1,8 @@
 //! A key and what its holder may do. The secret itself is not here: only its hash is kept.
 
+use crate::config;
+use crate::limits::{KeyMeter, KeyPolicy, Meters};
+use crate::store::KeyRecord;
 use std::sync::Arc;
 
 /// What a key is for.
@@ -30,9 +33,45 @@ pub struct ApiKey {
     pub allowed_providers: Option<Vec<String>>,
     /// Models it may use, bare or prefixed, `*` as wildcard; `None` = all, empty = none.
     pub allowed_models: Option<Vec<String>>,
+    /// Whether only providers that keep nothing may serve it.
+    pub enforce_zdr: bool,
+    /// How much it may use and spend.
+    pub policy: KeyPolicy,
+    /// What it has used and spent; the same counters for as long as the process lives.
+    pub meter: Arc<KeyMeter>,
 }
 
 impl ApiKey {
+    /// A key as it is kept; `None` for one that nobody could ever present.
+    pub fn of(record: &KeyRecord, meters: &Meters) -> Option<Self> {
+        let Some(hash) = hash_from_hex(&record.hash) else {
+            tracing::error!(key = record.name, "the key has a broken hash and is left out");
+            return None;
+        };
+        Some(Self {
+            hash,
+            hash_hex: record.hash.as_str().into(),
+            name: record.name.as_str().into(),
+            kind: match record.kind {
+                config::KeyKind::Regular => KeyKind::Regular,
+                config::KeyKind::Management => KeyKind::Management,
+            },
+            disabled: record.disabled,
+            expires_at_ms: record.expires_ms,
+            allowed_providers: record.allowed_providers.clone(),
+            allowed_models: record.allowed_models.clone(),
+            enforce_zdr: record.enforce_zdr,
+            policy: KeyPolicy {
+                rate_limit: record.rate_limit,
+                limit: record.limit,
+                limit_reset: record.limit_reset,
+                budget_mode: record.budget_mode,
+                include_byok_in_limit: record.include_byok_in_limit,
+            },
+            meter: meters.key(&hash, record.limit_reset),
+        })
+    }
+
     /// Whether the key works at this moment.
     pub fn is_usable(&self, now_ms: i64) -> bool {
         !self.disabled && self.expires_at_ms.is_none_or(|end_ms| now_ms < end_ms)
@@ -51,6 +90,34 @@ impl ApiKey {
         self.allowed_models.as_ref().is_none_or(|allowed| {
             allowed.iter().any(|entry| matches(entry, canonical) || matches(entry, bare))
         })
+    }
+}
+
+#[cfg(test)]
+impl ApiKey {
+    /// A key without limits for tests.
+    pub(crate) fn example(secret: &str) -> Self {
+        let hash = crate::id::key_hash(secret);
+        let policy = KeyPolicy {
+            rate_limit: config::RateLimit::default(),
+            limit: None,
+            limit_reset: config::LimitReset::Never,
+            budget_mode: config::BudgetMode::Estimate,
+            include_byok_in_limit: false,
+        };
+        Self {
+            hash,
+            hash_hex: hash_hex(&hash).into(),
+            name: "n".into(),
+            kind: KeyKind::Regular,
+            disabled: false,
+            expires_at_ms: None,
+            allowed_providers: None,
+            allowed_models: None,
+            enforce_zdr: false,
+            policy,
+            meter: Arc::new(KeyMeter::new(config::LimitReset::Never, 0)),
+        }
     }
 }
 

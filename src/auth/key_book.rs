@@ -7,9 +7,10 @@
 //! older table can ever replace a newer key.
 
 use super::Authenticator;
-use super::api_key::{ApiKey, KeyKind, hash_from_hex};
+use super::api_key::{ApiKey, hash_from_hex};
 use super::stored_keys::StoredKeys;
-use crate::config;
+use crate::limits::{Meters, Terms};
+use crate::money::PicoUsd;
 use crate::store::{Credit, KeyRecord, RememberedAnswer, Store, StoreError, Write};
 use std::sync::Arc;
 use tokio::sync::{Mutex, MutexGuard};
@@ -19,6 +20,7 @@ use tokio::sync::{Mutex, MutexGuard};
 pub struct KeyBook {
     store: Store,
     authenticator: Arc<Authenticator>,
+    meters: Arc<Meters>,
     turn: Mutex<State>,
 }
 
@@ -33,8 +35,8 @@ struct State {
 
 impl KeyBook {
     /// A book of the keys in `store`, of which the authenticator knows none yet.
-    pub fn new(store: Store, authenticator: Arc<Authenticator>) -> Self {
-        Self { store, authenticator, turn: Mutex::default() }
+    pub fn new(store: Store, authenticator: Arc<Authenticator>, meters: Arc<Meters>) -> Self {
+        Self { store, authenticator, meters, turn: Mutex::default() }
     }
 
     /// Reads all keys if another process changed any since the last look. True if it did.
@@ -47,10 +49,22 @@ impl KeyBook {
         }
         let keys = self.store.keys().await?;
         self.authenticator.change_stored(|table| {
-            table.replace(keys.into_iter().filter_map(api_key));
+            table.replace(keys.iter().filter_map(|key| ApiKey::of(key, &self.meters)));
         });
         state.version = Some(version);
         Ok(true)
+    }
+
+    /// Takes over what credits the store has, those of other processes included. Once there was
+    /// one, the account is prepaid.
+    pub async fn follow_credits(&self) -> Result<(), StoreError> {
+        let _turn = self.turn.lock().await;
+        if self.store.has_credits().await? {
+            let account = self.meters.account();
+            account.set_granted(self.store.credits_total().await?);
+            account.set_terms(Terms::Prepaid);
+        }
+        Ok(())
     }
 
     /// Waits for its turn to change something.
@@ -84,7 +98,7 @@ impl<'b> Turn<'b> {
     /// has one connection.
     pub async fn begin(self) -> Result<Change<'b>, StoreError> {
         let write = self.book.store.begin_write().await?;
-        Ok(Change { turn: self, write, patches: Vec::new() })
+        Ok(Change { turn: self, write, patches: Vec::new(), credit: None })
     }
 }
 
@@ -94,6 +108,8 @@ pub struct Change<'b> {
     turn: Turn<'b>,
     write: Write,
     patches: Vec<Patch>,
+    /// Money put on the account, if any was.
+    credit: Option<PicoUsd>,
 }
 
 /// What a change does to the table.
@@ -136,7 +152,10 @@ impl Change<'_> {
 
     /// Puts money on the account.
     pub async fn add_credit(&mut self, credit: &Credit) -> Result<(), StoreError> {
-        self.write.add_credit(credit).await
+        self.write.add_credit(credit).await?;
+        let sum = self.credit.unwrap_or_default().saturating_add(credit.amount);
+        self.credit = Some(sum);
+        Ok(())
     }
 
     /// Remembers what is answered to this change.
@@ -151,13 +170,21 @@ impl Change<'_> {
 
     /// Makes the change real and puts it in force for the next request.
     pub async fn commit(self) -> Result<(), StoreError> {
-        let Self { mut turn, write, patches } = self;
+        let Self { mut turn, write, patches, credit } = self;
         let version = write.keys_version();
         write.commit().await?;
         if !patches.is_empty() {
+            let meters = &turn.book.meters;
             turn.book.authenticator.change_stored(|table| {
-                patches.into_iter().for_each(|patch| patch.apply(table));
+                for patch in patches {
+                    patch.apply(table, meters);
+                }
             });
+        }
+        if let Some(amount) = credit {
+            let account = turn.book.meters.account();
+            account.grant(amount);
+            account.set_terms(Terms::Prepaid);
         }
         // Another process may have changed keys just before: then the next look finds it.
         let follows = |version: &i64| turn.state.version == version.checked_sub(1);
@@ -169,10 +196,10 @@ impl Change<'_> {
 }
 
 impl Patch {
-    fn apply(self, table: &StoredKeys) {
+    fn apply(self, table: &StoredKeys, meters: &Meters) {
         match self {
             Self::Put(record) => {
-                if let Some(key) = api_key(*record) {
+                if let Some(key) = ApiKey::of(&record, meters) {
                     table.put(key);
                 }
             }
@@ -183,27 +210,6 @@ impl Patch {
             }
         }
     }
-}
-
-/// A stored key as requests see it; `None` for one that nobody could ever present.
-fn api_key(key: KeyRecord) -> Option<ApiKey> {
-    let Some(hash) = hash_from_hex(&key.hash) else {
-        tracing::error!(key = key.name, "the stored key has a broken hash and is left out");
-        return None;
-    };
-    Some(ApiKey {
-        hash,
-        hash_hex: key.hash.into(),
-        name: key.name.into(),
-        kind: match key.kind {
-            config::KeyKind::Regular => KeyKind::Regular,
-            config::KeyKind::Management => KeyKind::Management,
-        },
-        disabled: key.disabled,
-        expires_at_ms: key.expires_ms,
-        allowed_providers: key.allowed_providers,
-        allowed_models: key.allowed_models,
-    })
 }
 
 #[cfg(test)]

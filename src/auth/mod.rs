@@ -101,17 +101,8 @@ mod tests {
     use super::*;
 
     fn key(secret: &str, disabled: bool) -> ApiKey {
-        let hash = crate::id::key_hash(secret);
-        ApiKey {
-            hash,
-            hash_hex: api_key::hash_hex(&hash).into(),
-            name: "n".into(),
-            kind: KeyKind::Regular,
-            disabled,
-            expires_at_ms: None,
-            allowed_providers: None,
-            allowed_models: None,
-        }
+        let key = ApiKey::example(secret);
+        ApiKey { disabled, ..key }
     }
 
     fn presented(secret: &str) -> Option<Credential> {

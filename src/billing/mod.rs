@@ -2,6 +2,7 @@
 
 pub mod insurance;
 pub mod price;
+pub mod reprice;
 
 pub use insurance::Bill;
 pub use price::{Cost, cost};

@@ -3,8 +3,10 @@
 //! An endpoint is one model at one provider, with its price. The catalogue says nothing about
 //! which provider is healthy or preferred; that is `routing`.
 
+pub mod builtin;
 pub mod model;
 pub mod pricing;
 
+pub use builtin::{Known, List, Modality, list};
 pub use model::{Endpoint, Model};
 pub use pricing::{Pricing, Rates};

@@ -28,4 +28,6 @@ pub struct Endpoint {
     pub upstream_model: Arc<str>,
     /// What it costs; `None` = not known.
     pub pricing: Option<Arc<Pricing>>,
+    /// Longest answer there, in tokens.
+    pub max_completion_tokens: Option<u64>,
 }

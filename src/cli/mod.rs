@@ -8,11 +8,13 @@
 mod admin_call;
 mod check;
 mod config;
+mod credits;
 mod import;
 mod keys;
 mod mock;
 mod models;
 mod output;
+mod reprice;
 mod run;
 mod usage;
 
@@ -49,6 +51,9 @@ enum Command {
     /// Work with the keys of callers.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// Work with the account's money.
+    #[command(subcommand)]
+    Credits(credits::CreditsCommand),
     /// What can be asked for, and who serves it.
     #[command(subcommand)]
     Models(models::ModelsCommand),
@@ -116,6 +121,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Config(command) => config::run(&command),
         Command::Keys(command) => keys::run(&command),
+        Command::Credits(command) => credits::run(&command),
         Command::Models(command) => models::run(&command),
         Command::Import(command) => import::run(&command),
         Command::Usage(command) => usage::run(&command),

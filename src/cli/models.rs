@@ -9,9 +9,10 @@ mod tests;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
-use super::{CliError, ConfigArgs, ReadArgs, output};
+use super::output::{self, columns};
+use super::{CliError, ConfigArgs, ReadArgs};
 use crate::catalog::{Endpoint, Model};
-use crate::config::{Config, PriceTable, nearest_names};
+use crate::config::{Config, ModelConfig, PriceTable, nearest_names};
 use crate::server::build;
 
 /// Most names offered for a mistyped one.
@@ -22,7 +23,7 @@ const MAX_OFFERED: usize = 3;
 pub(super) enum ModelsCommand {
     /// List the models and aliases of the configuration.
     List(ListArgs),
-    /// Show one of them.
+    /// Show one of them, or a model of the built-in catalog.
     Show(ShowArgs),
 }
 
@@ -58,10 +59,19 @@ pub(super) fn run(command: &ModelsCommand) -> Result<(), CliError> {
         ModelsCommand::List(_) if read.json => output::json(&all.json()),
         ModelsCommand::List(_) => output::answer(&all.table()),
         ModelsCommand::Show(args) => {
-            let one = all.one(&args.id).ok_or_else(|| unknown(&config, &args.id))?;
+            let one = all.one(&args.id).or_else(|| built_in(&config, &args.id));
+            let one = one.ok_or_else(|| unknown(&config, &args.id))?;
             if read.json { output::json(&one.object()) } else { output::answer(&one.table()) }
         }
     }
+}
+
+/// A model that only the built-in catalog knows, under the name of its provider.
+fn built_in(config: &Config, id: &str) -> Option<Listing> {
+    let (prefix, bare) = id.split_once('/')?;
+    build::known_model(config, prefix, bare)?;
+    let model = build::model(config, id, &ModelConfig::default());
+    Some(Listing { models: vec![model], aliases: Vec::new() })
 }
 
 /// What the configuration names, sorted.
@@ -152,15 +162,29 @@ fn model_rows(model: &Model) -> Vec<Vec<String>> {
     model.endpoints.iter().enumerate().map(row).collect()
 }
 
-/// `prompt 2.5, completion 10, cache_read 0.25`.
+/// `prompt 2.5, completion 10, cache_read 0.25, flex ×0.5; above 272000: prompt 5`.
 fn prices(table: &PriceTable) -> String {
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let parts = price_object(table);
-    let parts: Vec<String> = ORDER
-        .iter()
-        .filter_map(|name| Some(format!("{name} {}", text(parts.get(*name)?))))
-        .collect();
-    parts.join(", ")
+    let mut words = rates(&parts);
+    let factors = parts.get("factors").and_then(Value::as_object);
+    let factors = factors.into_iter().flatten();
+    words.extend(factors.map(|(tier, factor)| format!("{tier} ×{}", text(factor))));
+    let mut text_of_all = words.join(", ");
+    let tiers = parts.get("tiers").and_then(Value::as_array);
+    for tier in tiers.into_iter().flatten().filter_map(Value::as_object) {
+        let bound = tier.get("above_prompt_tokens").map(text).unwrap_or_default();
+        text_of_all.push_str(&format!("; above {bound}: {}", rates(tier).join(", ")));
+    }
+    text_of_all
+}
+
+fn rates(parts: &Map<String, Value>) -> Vec<String> {
+    let word = |name: &&str| Some(format!("{name} {}", text(parts.get(*name)?)));
+    ORDER.iter().filter_map(word).collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// Kinds of prices in the order people read them.
@@ -223,27 +247,6 @@ fn alias_object((name, targets): &(String, Vec<String>)) -> Value {
     json!({ "id": name, "targets": targets })
 }
 
-/// Left-aligned columns, two spaces apart.
-fn columns(rows: &[Vec<String>]) -> String {
-    let mut widths: Vec<usize> = Vec::new();
-    for row in rows {
-        for (index, cell) in row.iter().enumerate() {
-            let width = cell.chars().count();
-            match widths.get_mut(index) {
-                Some(known) => *known = width.max(*known),
-                None => widths.push(width),
-            }
-        }
-    }
-    let mut text = String::new();
-    for row in rows {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
-        text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
-        text.push('\n');
-    }
-    text
-}
-
 fn unknown(config: &Config, id: &str) -> CliError {
     let names = config.models.keys().chain(config.aliases.keys()).map(String::as_str);
     let near = nearest_names(id, names);
@@ -253,7 +256,8 @@ fn unknown(config: &Config, id: &str) -> CliError {
         (false, _) => format!("did you mean {}?", near.join(" or ")),
         (true, Some((slug, _))) => {
             format!(
-                "requests for it go to the provider `{slug}`, by the prefix and without a price"
+                "requests for it go to the provider `{slug}`, by the prefix and, as the built-in \
+                 catalog does not know it, without a price"
             )
         }
         (true, None) => "see `arouter models list`".to_owned(),

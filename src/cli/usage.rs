@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::reprice::{self, RepriceArgs};
 use super::{CliError, ConfigArgs, output};
 use crate::auth::api_key::hash_hex;
 use crate::config::{self, Config};
@@ -19,6 +20,8 @@ use crate::usage::report_pdf;
 pub(super) enum UsageCommand {
     /// Print every request, or sums by groups.
     Export(ExportArgs),
+    /// Compute the cost of recorded requests anew, with the prices of today.
+    Reprice(RepriceArgs),
 }
 
 /// Flags of `arouter usage export`.
@@ -111,7 +114,13 @@ impl From<Step> for Bucket {
 
 /// Runs one of them.
 pub(super) fn run(command: &UsageCommand) -> Result<(), CliError> {
-    let UsageCommand::Export(args) = command;
+    match command {
+        UsageCommand::Export(args) => run_export(args),
+        UsageCommand::Reprice(args) => reprice::run(args),
+    }
+}
+
+fn run_export(args: &ExportArgs) -> Result<(), CliError> {
     if args.format == Format::Pdf && args.group_by.is_none() {
         return Err(CliError::Failed("--format pdf needs --group-by".to_owned()));
     }

@@ -6,7 +6,6 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::budget::{Lifetime, Refused, Reservation, counted, uncounted};
-use super::tally::add;
 use crate::config::RateLimit;
 use crate::money::PicoUsd;
 
@@ -47,17 +46,16 @@ impl AccountMeter {
         if self.is_prepaid.load(Ordering::Acquire) { Terms::Prepaid } else { Terms::Postpaid }
     }
 
-    /// Adds credits; effective for the next request.
-    pub fn top_up(&self, credits: PicoUsd) {
-        add(&self.granted, counted(credits));
+    /// Adds credits, or takes some back if `amount` is below zero; effective for the next request.
+    pub fn grant(&self, amount: PicoUsd) {
+        let change = |granted| Some(counted(uncounted(granted).saturating_add(amount)));
+        let _changed = self.granted.fetch_update(Ordering::AcqRel, Ordering::Acquire, change);
     }
 
-    /// Raises the credits to `total`, if they are less; returns by how much. For the start and for
-    /// credits that another process booked.
-    pub fn raise_granted_to(&self, total: PicoUsd) -> PicoUsd {
-        let total = counted(total);
-        let before = self.granted.fetch_max(total, Ordering::AcqRel);
-        uncounted(total.saturating_sub(before))
+    /// Says what credits there are in all. For the start and for credits that another process
+    /// booked; nobody may grant any meanwhile.
+    pub fn set_granted(&self, total: PicoUsd) {
+        self.granted.store(counted(total), Ordering::Release);
     }
 
     /// Raises what was ever spent to `total`, if it is less; returns by how much.

@@ -154,6 +154,11 @@ impl Admission {
         self.rates.settle(tokens_used);
     }
 
+    /// Money held of the key's budget.
+    pub fn held(&self) -> PicoUsd {
+        self.key.held()
+    }
+
     /// Ends a request that in the end was not tried: not even the request is counted.
     pub fn undo(self) {
         self.rates.undo();

@@ -32,6 +32,15 @@ pub enum RateKind {
 }
 
 impl RateKind {
+    /// The setting that limits it.
+    pub fn setting(self) -> &'static str {
+        match self {
+            Self::RequestsPerMinute => "requests_per_minute",
+            Self::RequestsPerDay => "requests_per_day",
+            Self::TokensPerMinute => "tokens_per_minute",
+        }
+    }
+
     /// What is limited, for a message: `requests per minute`.
     pub fn name(self) -> &'static str {
         match self {

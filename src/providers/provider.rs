@@ -4,6 +4,7 @@
 //! header values marked sensitive; they leave this type only in a request to this provider.
 
 use super::{Authorization, Vendor};
+use crate::catalog::List;
 use crate::error::GatewayError;
 use crate::formats::ApiFormat;
 use crate::formats::openai_chat::dialect::Dialect;
@@ -26,6 +27,8 @@ pub struct Provider {
     pub vendor: Arc<dyn Vendor>,
     /// How it differs from OpenAI, where it speaks OpenAI's format.
     pub dialect: &'static Dialect,
+    /// What its models cost and can, as far as that is known without a configuration.
+    pub price_list: Option<&'static List<'static>>,
     /// Where it listens.
     pub upstream: Upstream,
     /// `Host` of its requests.
@@ -223,6 +226,7 @@ mod tests {
             aliases: Vec::new(),
             vendor: vendor(ApiFormat::OpenAiChat),
             dialect: &OPENAI,
+            price_list: None,
             upstream: Upstream::new(options),
             authority: HeaderValue::from_static("h"),
             base_path: String::new(),

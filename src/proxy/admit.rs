@@ -3,6 +3,7 @@
 //! The caller is identified from the header alone, before a byte of the body is read. What comes
 //! out is everything the exchange needs; nothing after this phase looks at the request again.
 
+use super::demand::Demand;
 use super::downstream::Downstream;
 use super::exchange::Job;
 use super::operation::Operation;
@@ -12,7 +13,7 @@ use crate::auth::{ApiKey, Credential, KeyKind};
 use crate::error::{GatewayError, Kind};
 use crate::formats::{ApiFormat, Framing};
 use crate::json::{Head, HeadError};
-use crate::providers::UpstreamCall;
+use crate::providers::{Provider, UpstreamCall};
 use crate::routing::{Candidate, Plan, RouteError};
 use crate::store::generation::recorded;
 use bytes::Bytes;
@@ -115,9 +116,13 @@ pub async fn admit(
     let names: Vec<&str> = wishes.models.iter().map(AsRef::as_ref).collect();
     let plan =
         snapshot.routing.plan(&names, wishes.home).map_err(|error| no_route(operation, &error))?;
+    let plan = permitted(plan, key)?;
+    let demand = Demand::of((&wishes.job, key.policy.budget_mode), &body, &head);
+    let services = Arc::clone(guard.services());
+    guard.holds().reserve(&services, key, (&demand, &plan.candidates))?;
     let shown = shown_model(&snapshot.routing, &names, wishes.home);
     Ok(Admitted {
-        plan: permitted(plan, key)?,
+        plan,
         shown,
         generation_id: guard.record().id.as_str().into(),
         client_headers: vendor_headers(headers),
@@ -297,20 +302,31 @@ fn permitted(mut plan: Plan, key: &ApiKey) -> Result<Plan, GatewayError> {
         allowed
     });
     match refusal {
-        Some(text) if plan.candidates.is_empty() => {
-            Err(GatewayError::client(Kind::PermissionDenied, text).with_param("model"))
-        }
+        Some(error) if plan.candidates.is_empty() => Err(error.with_param("model")),
         _ => Ok(plan),
     }
 }
 
-fn refusal_of(candidate: &Candidate, key: &ApiKey) -> Option<String> {
-    let provider = &candidate.provider;
-    if !key.allows_provider(provider.names()) {
-        return Some(format!("provider '{}' is not allowed for this API key", provider.slug));
+fn refusal_of(candidate: &Candidate, key: &ApiKey) -> Option<GatewayError> {
+    if let Some(refused) = provider_refusal(&candidate.provider, key) {
+        return Some(refused);
     }
     if !key.allows_model(&candidate.canonical) {
-        return Some(format!("model '{}' is not allowed for this API key", candidate.canonical));
+        let text = format!("model '{}' is not allowed for this API key", candidate.canonical);
+        return Some(GatewayError::client(Kind::PermissionDenied, text));
+    }
+    None
+}
+
+/// Why a key may not use a provider, if it may not.
+pub fn provider_refusal(provider: &Provider, key: &ApiKey) -> Option<GatewayError> {
+    if !key.allows_provider(provider.names()) {
+        let text = format!("provider '{}' is not allowed for this API key", provider.slug);
+        return Some(GatewayError::client(Kind::PermissionDenied, text));
+    }
+    if key.enforce_zdr && !provider.zero_retention {
+        let text = "no endpoint matches the data policy that this API key requires (ZDR)";
+        return Some(GatewayError::client(Kind::NotFound, text));
     }
     None
 }

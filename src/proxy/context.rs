@@ -5,6 +5,7 @@ use super::operation::Surface;
 use super::raw::RawCall;
 use super::state::Snapshot;
 use crate::error::Kind;
+use crate::limits::Standing;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -48,6 +49,8 @@ pub struct Access {
     pub error: Option<Kind>,
     /// Detail of the failure, for the log only.
     pub error_detail: Option<String>,
+    /// How the rate limit closest to exhaustion stands.
+    pub standing: Option<Standing>,
     /// Upstream attempts.
     pub attempts: u32,
     /// Prompt and completion tokens.

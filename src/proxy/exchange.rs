@@ -11,6 +11,7 @@ use super::downstream::Downstream;
 use super::encode::{self, WayBack};
 use super::failover::{self, Next, Tried};
 use super::keep_alive::KeepAlive;
+use super::limit;
 use super::media::Fetched;
 use super::respond::{self, Broken, timed_out};
 use super::settle::UsageGuard;
@@ -21,6 +22,7 @@ use crate::formats::charge::Charges;
 use crate::formats::translator::Translator;
 use crate::formats::{self, AnswerLabel, ApiFormat, Framing};
 use crate::json::Body;
+use crate::limits::Standing;
 use crate::providers::{ProviderKey, UpstreamCall, classify, retry_after};
 use crate::routing::Candidate;
 use bytes::Bytes;
@@ -53,6 +55,7 @@ pub struct Exchange<'e> {
     back: WayBack,
     fetched: Fetched,
     connection: Connection,
+    standing: Option<Standing>,
 }
 
 impl<'e> Exchange<'e> {
@@ -71,6 +74,7 @@ impl<'e> Exchange<'e> {
             back: WayBack::default(),
             fetched: Fetched::default(),
             connection: Connection::Kept,
+            standing: None,
         }
     }
 
@@ -91,7 +95,16 @@ impl<'e> Exchange<'e> {
             let Some(candidate) = admitted.plan.candidates.get(cursor.candidate) else {
                 return Err(GatewayError::internal("the plan has no candidate").into());
             };
+            if let Err(refused) = guard.holds().enter_model(self.services, candidate) {
+                // Nothing was sent: the next model is not another attempt.
+                cursor.advance();
+                if cursor.candidate < admitted.plan.candidates.len() {
+                    continue;
+                }
+                return Err(refused.into());
+            }
             guard.note_attempt(candidate);
+            self.standing = guard.standing();
             if !matches!(admitted.job, Job::CountTokens(_)) {
                 guard.open_record()?;
             }
@@ -461,6 +474,7 @@ impl<'e> Exchange<'e> {
     fn header(&self, media_type: &'static str) -> Result<ResponseHeader, GatewayError> {
         let mut header = super::reject::header(200, media_type, self.request_id)?;
         insert(&mut header, "x-generation-id", &self.admitted.generation_id)?;
+        limit::show(self.standing, &mut header)?;
         if let Some(dropped) = self.dropped_header() {
             insert(&mut header, "x-arouter-dropped", &dropped)?;
         }

@@ -1,6 +1,7 @@
 //! The spine: the life of a request.
 //!
-//! Reading order: [`entry`], [`operation`], `serve`, [`admit`], [`exchange`], [`encode`] (with
+//! Reading order: [`entry`], [`operation`], `serve`, [`admit`] (with [`demand`] and
+//! [`limit`]), [`exchange`], [`encode`] (with
 //! [`media`]), [`dispatch`] (with [`authorize`]), [`failover`], [`respond`], [`settle`]; beside them
 //! [`raw`], [`local`], [`manage`] and [`reject`].
 //!
@@ -19,6 +20,7 @@ pub mod admit;
 pub mod attribution;
 pub mod authorize;
 pub mod context;
+pub mod demand;
 pub mod detach;
 pub mod dispatch;
 pub mod downstream;
@@ -27,6 +29,7 @@ pub mod entry;
 pub mod exchange;
 pub mod failover;
 pub mod keep_alive;
+pub mod limit;
 pub mod local;
 pub mod manage;
 pub mod media;

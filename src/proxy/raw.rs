@@ -4,14 +4,17 @@
 //! credential is exchanged for the provider's, and usage is read from the answer in passing where
 //! it has a known form.
 
+use super::admit;
 use super::authorize;
 use super::context::RequestContext;
+use super::demand::Demand;
 use super::entry::strip_private;
 use super::raw_tap::RawTap;
 use super::settle::UsageGuard;
+use super::state::Snapshot;
 use crate::auth::ApiKey;
 use crate::auth::credential::query_without_key;
-use crate::config::RateLimit;
+use crate::config::{BudgetMode, RateLimit};
 use crate::error::{GatewayError, Kind};
 use crate::providers::google_token::Token;
 use crate::providers::{Authorization, Provider};
@@ -47,6 +50,7 @@ pub struct RawCall {
     target: String,
     model: String,
     tap: RawTap,
+    snapshot: Arc<Snapshot>,
     guard: UsageGuard,
 }
 
@@ -57,34 +61,41 @@ impl std::fmt::Debug for RawCall {
 }
 
 impl RawCall {
-    /// Prepares a call of `path` at a provider, if the key may make it.
-    pub fn prepare(
+    /// Lets a call of `path` in, if the key may make it, and opens its record.
+    pub fn admit(
         provider: &Arc<Provider>,
         key: &ApiKey,
-        (path, query): (&str, Option<&str>),
-        mut guard: UsageGuard,
-    ) -> Result<Self, GatewayError> {
-        if let Err(error) = permit(provider, key, path) {
-            guard.fail(&error);
-            return Err(error);
-        }
+        path: &str,
+        guard: &mut UsageGuard,
+    ) -> Result<(), GatewayError> {
+        permit(provider, key, path)?;
         let candidate = opaque_candidate(provider);
+        let services = Arc::clone(guard.services());
+        let demand = (&Demand::default(), std::slice::from_ref(&candidate));
+        guard.holds().reserve(&services, key, demand)?;
         guard.note_attempt(&candidate);
-        if let Err(error) = guard.open_record() {
-            guard.fail(&error);
-            return Err(error);
-        }
+        guard.open_record()
+    }
+
+    /// A call that was let in.
+    pub fn new(
+        provider: &Arc<Provider>,
+        snapshot: &Arc<Snapshot>,
+        (path, query): (&str, Option<&str>),
+        guard: UsageGuard,
+    ) -> Self {
         let model = named_model(path).unwrap_or_default();
         let picked = provider.keys.next("", &[]).map(|(index, _)| index);
-        Ok(Self {
+        Self {
             provider: Arc::clone(provider),
             key: picked.unwrap_or(usize::MAX),
             target: target(&provider.base_path, path, query),
             token: None,
             tap: RawTap::new(provider.format(model)),
             model: model.to_owned(),
+            snapshot: Arc::clone(snapshot),
             guard,
-        })
+        }
     }
 
     /// Where to connect; fetches the token, if the provider wants one.
@@ -170,20 +181,37 @@ impl RawCall {
             self.guard.note_first_token();
         }
         if end_of_stream {
-            self.guard.observe(self.tap.observed());
+            self.observe();
             let status = self.tap.status();
             let outcome = if status < 400 { Outcome::Complete } else { Outcome::Failed };
             self.guard.settle(outcome, status, None);
         }
     }
 
+    /// Notes what was seen of the answer, and by the model it names, what it costs.
+    fn observe(&mut self) {
+        let observed = self.tap.observed();
+        let model = observed.upstream_model.as_deref().unwrap_or(&self.model);
+        if !model.is_empty() {
+            let name = format!("{}/{model}", self.provider.slug);
+            let plan = self.snapshot.routing.plan(&[&name], None);
+            let of_provider = |candidate: &Candidate| candidate.provider.slug == self.provider.slug;
+            let found = plan.ok().and_then(|plan| plan.candidates.into_iter().find(of_provider));
+            if let Some(candidate) = found {
+                self.guard.note_answered_by(candidate);
+            }
+        }
+        self.guard.observe(observed);
+    }
+
     /// Ends the record of a call that did not come to its end.
     pub fn close(&mut self, error: Option<&GatewayError>, context: &mut RequestContext) {
-        self.guard.observe(self.tap.observed());
+        self.observe();
         match error {
             Some(error) => self.guard.fail(error),
             None => self.guard.settle(Outcome::Complete, self.tap.status(), None),
         }
+        context.access.standing = self.guard.standing();
         let record = self.guard.record();
         context.access.provider = Some(Arc::clone(&self.provider.slug));
         context.access.attempts = record.attempts;
@@ -194,8 +222,12 @@ impl RawCall {
 /// Whether the key may call this provider. A key that is limited to some models may only make
 /// calls whose path names one of them, because the body is not read.
 fn permit(provider: &Provider, key: &ApiKey, path: &str) -> Result<(), GatewayError> {
-    if !key.allows_provider(provider.names()) {
-        let text = format!("provider '{}' is not allowed for this API key", provider.slug);
+    if let Some(refused) = admit::provider_refusal(provider, key) {
+        return Err(refused);
+    }
+    if key.policy.limit.is_some() && key.policy.budget_mode == BudgetMode::Strict {
+        let text = "the price of a provider's own API is not known beforehand, and this API key \
+             has a strict spending limit";
         return Err(GatewayError::client(Kind::PermissionDenied, text));
     }
     if matches!(provider.vendor.authorization(), Authorization::Signature(_)) {

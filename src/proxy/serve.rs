@@ -7,6 +7,7 @@ use super::context::RequestContext;
 use super::downstream::{Downstream, End};
 use super::entry;
 use super::exchange::Exchange;
+use super::limit;
 use super::local;
 use super::manage;
 use super::operation::{Operation, RouteMiss, Surface, plain_path};
@@ -16,6 +17,8 @@ use super::settle::{Opening, UsageGuard};
 use super::state::{Services, Snapshot};
 use crate::auth::ApiKey;
 use crate::error::{GatewayError, Kind};
+use crate::limits::Terms;
+use crate::providers::Provider;
 use bytes::Bytes;
 use http::header::ALLOW;
 use pingora::http::ResponseHeader;
@@ -136,7 +139,7 @@ async fn infer(
     context: &mut RequestContext,
     (snapshot, key, asked): (&Arc<Snapshot>, &Arc<ApiKey>, &Asked),
 ) -> bool {
-    if let Err(error) = may_infer(services, key) {
+    if let Err(error) = may_infer((services, snapshot), key) {
         reject(session, context, &error).await;
         return true;
     }
@@ -150,21 +153,25 @@ async fn infer(
             key,
             operation: context.operation,
             requested_model: "",
+            may_be_lost: may_be_lost((services, snapshot), key),
         },
     );
     attribution::note(guard.record_mut(), &asked.headers);
     context.access.generation_id = Some(id);
     if let Operation::Raw { provider, path } = &asked.operation {
-        let target = (path.as_str(), asked.query.as_deref());
-        return match raw_call((snapshot, key), provider, target, guard) {
-            Ok(raw) => {
-                context.raw = Some(raw);
+        let admitted = admit_raw((snapshot, key), provider, path, &mut guard);
+        context.access.standing = guard.standing();
+        return match admitted {
+            Ok(found) => {
+                let target = (path.as_str(), asked.query.as_deref());
+                context.raw = Some(RawCall::new(&found, snapshot, target, guard));
                 if let Err(gone) = Downstream::new(session).answer_expectation().await {
                     tracing::debug!(error = %gone, "the client left before it sent its body");
                 }
                 false
             }
             Err(error) => {
+                guard.fail(&error);
                 reject(session, context, &error).await;
                 true
             }
@@ -174,9 +181,13 @@ async fn infer(
     true
 }
 
-fn may_infer(services: &Services, key: &ApiKey) -> Result<(), GatewayError> {
+/// Whether what the key asks for could be recorded, or need not be.
+fn may_infer(
+    (services, snapshot): (&Services, &Snapshot),
+    key: &ApiKey,
+) -> Result<(), GatewayError> {
     admit::require_regular(key)?;
-    if services.journal.is_healthy() {
+    if services.journal.is_healthy() || may_be_lost((services, snapshot), key) {
         Ok(())
     } else {
         let text = "usage cannot be recorded at the moment";
@@ -184,18 +195,26 @@ fn may_infer(services: &Services, key: &ApiKey) -> Result<(), GatewayError> {
     }
 }
 
-fn raw_call(
+/// Whether the operator would rather lose records than refuse requests. Those that somebody's
+/// budget depends on are never lost.
+fn may_be_lost((services, snapshot): (&Services, &Snapshot), key: &ApiKey) -> bool {
+    snapshot.settings.serves_unrecorded
+        && key.policy.limit.is_none()
+        && services.meters.account().terms() == Terms::Postpaid
+}
+
+fn admit_raw(
     (snapshot, key): (&Snapshot, &ApiKey),
     provider: &str,
-    target: (&str, Option<&str>),
-    mut guard: UsageGuard,
-) -> Result<RawCall, GatewayError> {
-    let Some(found) = snapshot.routing.provider(provider) else {
-        let error = GatewayError::client(Kind::NotFound, "there is no such route");
-        guard.fail(&error);
-        return Err(error);
-    };
-    RawCall::prepare(found, key, target, guard)
+    path: &str,
+    guard: &mut UsageGuard,
+) -> Result<Arc<Provider>, GatewayError> {
+    let found = snapshot
+        .routing
+        .provider(provider)
+        .ok_or_else(|| GatewayError::client(Kind::NotFound, "there is no such route"))?;
+    RawCall::admit(found, key, path, guard)?;
+    Ok(Arc::clone(found))
 }
 
 /// Admits the request, runs the exchange, and answers if that failed.
@@ -251,6 +270,7 @@ fn finish_record(
         context.access.error = Some(error.kind);
         context.access.error_detail.clone_from(&error.detail);
     }
+    context.access.standing = guard.standing();
     let record = guard.record();
     let access = &mut context.access;
     let model = if record.model.is_empty() { &record.requested_model } else { &record.model };
@@ -325,7 +345,7 @@ pub(super) fn add_ids(
     if let Some(id) = &context.access.generation_id {
         header.insert_header("x-generation-id", id).map_err(bad)?;
     }
-    Ok(())
+    limit::show(context.access.standing, header)
 }
 
 /// Counts the request and writes its access line.

@@ -4,12 +4,14 @@
 //! the request, it settles with what was counted by then: by a call, or by being dropped. The
 //! journal is written before the caller gets the last byte.
 
+use super::limit::Holds;
 use super::state::Services;
 use crate::auth::ApiKey;
 use crate::billing::Bill;
 use crate::chat::Usage;
 use crate::error::{GatewayError, Kind};
 use crate::formats::Observed;
+use crate::limits::{Payer, Standing};
 use crate::money::PicoUsd;
 use crate::routing::Candidate;
 use crate::store::generation::recorded;
@@ -25,6 +27,10 @@ pub struct UsageGuard {
     prompt_bytes: u64,
     observed: Observed,
     started: Instant,
+    holds: Holds,
+    may_be_lost: bool,
+    /// Whether the key has a spending limit.
+    is_limited: bool,
     opened: bool,
     settled: bool,
 }
@@ -43,6 +49,8 @@ pub struct Opening<'a> {
     pub operation: &'static str,
     /// Model as the client named it.
     pub requested_model: &'a str,
+    /// Whether it is served even if it cannot be recorded.
+    pub may_be_lost: bool,
 }
 
 impl UsageGuard {
@@ -89,6 +97,9 @@ impl UsageGuard {
             prompt_bytes: 0,
             observed: Observed::default(),
             started: opening.started,
+            holds: Holds::default(),
+            may_be_lost: opening.may_be_lost,
+            is_limited: opening.key.policy.limit.is_some(),
             opened: false,
             settled: false,
         }
@@ -102,6 +113,21 @@ impl UsageGuard {
     /// The record as it stands.
     pub fn record(&self) -> &Generation {
         &self.record
+    }
+
+    /// What the request holds of limits.
+    pub fn holds(&mut self) -> &mut Holds {
+        &mut self.holds
+    }
+
+    /// How the limit closest to exhaustion stands.
+    pub fn standing(&self) -> Option<Standing> {
+        self.holds.standing()
+    }
+
+    /// What lives as long as the process.
+    pub fn services(&self) -> &Arc<Services> {
+        &self.services
     }
 
     /// Whether the model that answered is named by the configuration.
@@ -134,6 +160,11 @@ impl UsageGuard {
         }
     }
 
+    /// Notes which endpoint it was that answered, where only the answer tells.
+    pub fn note_answered_by(&mut self, candidate: Candidate) {
+        self.candidate = Some(candidate);
+    }
+
     /// Writes to the journal that the request is about to be sent, with what will be kept of it
     /// if the process dies: the prompt, estimated, at the price of the noted endpoint. Only the
     /// first call does so. After an error the request must not be sent.
@@ -141,10 +172,14 @@ impl UsageGuard {
         if std::mem::replace(&mut self.opened, true) {
             return Ok(());
         }
-        self.services.journal.open_request(&self.abandoned()).map_err(|error| {
-            let text = "usage cannot be recorded at the moment";
-            GatewayError::client(Kind::ProviderOverloaded, text).with_detail(error.to_string())
-        })
+        match self.services.journal.open_request(&self.abandoned()) {
+            Err(error) if !self.may_be_lost => {
+                let text = "usage cannot be recorded at the moment";
+                let refused = GatewayError::client(Kind::ProviderOverloaded, text);
+                Err(refused.with_detail(error.to_string()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The record of the request if nothing more is heard of it.
@@ -171,6 +206,18 @@ impl UsageGuard {
             tracing::error!(generation = self.record.id, %error, "usage record could not be written");
             self.services.metrics.usage_records_lost.inc();
         }
+        self.release();
+    }
+
+    /// Limits learn what the request used, and what it held is free again.
+    fn release(&mut self) {
+        let cost = self.record.cost_pico_usd;
+        let overshoot = cost.saturating_sub(self.holds.money());
+        if self.is_limited && overshoot > PicoUsd::ZERO {
+            self.services.metrics.count_overshoot(overshoot);
+        }
+        let payer = if self.record.is_byok { Payer::Byok } else { Payer::Account };
+        self.holds.settle(self.record.usage.total(), cost, payer);
     }
 
     fn fill_in_answer(&mut self, outcome: Outcome, status: u16, error: Option<Kind>) {
@@ -226,6 +273,9 @@ impl UsageGuard {
             prompt_bytes: self.prompt_bytes,
             observed: self.observed.clone(),
             started: self.started,
+            holds: std::mem::take(&mut self.holds),
+            may_be_lost: self.may_be_lost,
+            is_limited: self.is_limited,
             opened: self.opened,
             settled: self.settled,
         };
@@ -235,6 +285,12 @@ impl UsageGuard {
 
     /// How the request ended, seen from an error.
     pub fn fail(&mut self, error: &GatewayError) {
+        let is_refusal = matches!(error.kind, Kind::RateLimitExceeded | Kind::PaymentRequired);
+        if is_refusal && !self.opened {
+            // A limit of ours: nothing was sent and nothing is recorded, whoever keeps trying.
+            self.settled = true;
+            return self.holds.undo();
+        }
         let outcome = match error.kind {
             Kind::ClientClosed => Outcome::Cancelled,
             _ if self.observed.saw_content => Outcome::Partial,
@@ -255,6 +311,7 @@ fn name_endpoint(record: &mut Generation, candidate: Option<&Candidate>) {
     if let Some(candidate) = candidate {
         record.model = candidate.canonical.to_string();
         record.provider = candidate.provider.slug.to_string();
+        record.is_byok = candidate.provider.byok;
     }
 }
 

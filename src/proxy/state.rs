@@ -7,6 +7,7 @@
 use crate::auth::{Authenticator, KeyBook, KeyTable};
 use crate::clock::Clock;
 use crate::config::MediaConfig;
+use crate::limits::Meters;
 use crate::routing::RoutingTable;
 use crate::store::{KeyRecord, Store};
 use crate::telemetry::Metrics;
@@ -48,6 +49,8 @@ pub struct Settings {
     pub always_stream_usage: bool,
     /// What may be fetched on behalf of a request.
     pub media: MediaConfig,
+    /// Whether requests are served while their usage cannot be recorded.
+    pub serves_unrecorded: bool,
     /// Upstream attempts per request.
     pub max_attempts: usize,
 }
@@ -60,6 +63,8 @@ pub struct Services {
     pub authenticator: Arc<Authenticator>,
     /// Changes the keys of the store.
     pub key_book: KeyBook,
+    /// How much was used and spent, and by whom.
+    pub meters: Arc<Meters>,
     /// Connections to providers.
     pub connector: Connector,
     /// The usage journal.

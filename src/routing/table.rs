@@ -5,7 +5,8 @@
 //! the prefix may hold slashes and reaches the provider as it is.
 
 use super::plan::{Candidate, Plan};
-use crate::catalog::{Endpoint, Model};
+use crate::catalog::{Endpoint, Known, Model, Pricing};
+use crate::config::RateLimit;
 use crate::formats::ApiFormat;
 use crate::providers::Provider;
 use std::collections::HashMap;
@@ -33,6 +34,26 @@ pub enum RouteError {
 }
 
 type ByUpstream = HashMap<Arc<str>, HashMap<Arc<str>, (Arc<str>, usize)>>;
+
+/// What a candidate takes from the configuration or the built-in list.
+#[derive(Default)]
+struct Facts {
+    pricing: Option<Arc<Pricing>>,
+    context_length: Option<u64>,
+    max_completion_tokens: Option<u64>,
+    rate_limit: RateLimit,
+}
+
+impl From<&Known> for Facts {
+    fn from(known: &Known) -> Self {
+        Self {
+            pricing: known.pricing.clone(),
+            context_length: known.context_length,
+            max_completion_tokens: known.max_completion_tokens,
+            rate_limit: RateLimit::default(),
+        }
+    }
+}
 
 /// Everything that can be named.
 #[derive(Debug, Default)]
@@ -165,20 +186,35 @@ impl RoutingTable {
             None => (self.home_of_bare_names(home).ok_or_else(unknown)?, name),
         };
         let canonical = format!("{}/{upstream_model}", provider.slug);
-        let known = self.known_endpoint(provider, upstream_model);
         if let Some(model) = self.models.get(canonical.as_str()) {
             return non_empty(self.configured(model)).ok_or_else(unknown);
         }
+        let facts = self.facts(provider, upstream_model);
         Ok(vec![Candidate {
             provider: Arc::clone(provider),
             upstream_model: upstream_model.into(),
             canonical: canonical.into(),
             configured: false,
-            pricing: known.and_then(|(_, endpoint)| endpoint.pricing.clone()),
-            context_length: known.and_then(|(model, _)| model.context_length),
-            max_completion_tokens: known.and_then(|(model, _)| model.max_completion_tokens),
-            rate_limit: known.map(|(model, _)| model.rate_limit).unwrap_or_default(),
+            pricing: facts.pricing,
+            context_length: facts.context_length,
+            max_completion_tokens: facts.max_completion_tokens,
+            rate_limit: facts.rate_limit,
         }])
+    }
+
+    /// What holds of a model that is named by its provider: what the configuration says of the same
+    /// endpoint, else what the provider's built-in list says.
+    fn facts(&self, provider: &Provider, upstream_model: &str) -> Facts {
+        if let Some((model, endpoint)) = self.known_endpoint(provider, upstream_model) {
+            return Facts {
+                pricing: endpoint.pricing.clone(),
+                context_length: model.context_length,
+                max_completion_tokens: endpoint.max_completion_tokens,
+                rate_limit: model.rate_limit,
+            };
+        }
+        let known = provider.price_list.and_then(|list| list.find(upstream_model));
+        known.map(Facts::from).unwrap_or_default()
     }
 
     /// The configured endpoint that calls this model of the provider, under whatever name: a client
@@ -208,7 +244,7 @@ impl RoutingTable {
                 configured: true,
                 pricing: endpoint.pricing.clone(),
                 context_length: model.context_length,
-                max_completion_tokens: model.max_completion_tokens,
+                max_completion_tokens: endpoint.max_completion_tokens,
                 rate_limit: model.rate_limit,
             })
         };

@@ -6,11 +6,13 @@
 mod providers;
 
 use crate::auth::api_key::hash_hex;
-use crate::auth::{ApiKey, KeyKind, KeyTable};
-use crate::catalog::{Endpoint, Model, Pricing};
+use crate::auth::{ApiKey, KeyTable};
+use crate::catalog::{Endpoint, Known, Model, Pricing};
 use crate::config::{
-    self, Config, EndpointConfig, KeyConfig, Loaded, ModelConfig, ResolvedSecrets, StreamUsage,
+    Config, EndpointConfig, KeyConfig, Loaded, ModelConfig, ResolvedSecrets, StreamUsage,
+    Unrecorded,
 };
+use crate::limits::Meters;
 use crate::proxy::state::{Settings, Snapshot};
 use crate::routing::RoutingTable;
 use crate::store::KeyRecord;
@@ -47,8 +49,13 @@ pub enum BuildError {
     },
 }
 
-/// Builds the snapshot of a loaded configuration.
-pub fn snapshot(loaded: &Loaded, secrets: &ResolvedSecrets) -> Result<Snapshot, BuildError> {
+/// Builds the snapshot of a loaded configuration; its keys go on with the counters they have in
+/// `meters`.
+pub fn snapshot(
+    loaded: &Loaded,
+    secrets: &ResolvedSecrets,
+    meters: &Meters,
+) -> Result<Snapshot, BuildError> {
     let config = &loaded.config;
     let mut ready = Vec::new();
     for (slug, provider) in &config.providers {
@@ -62,11 +69,12 @@ pub fn snapshot(loaded: &Loaded, secrets: &ResolvedSecrets) -> Result<Snapshot, 
     let aliases: HashMap<String, Vec<String>> =
         config.aliases.iter().map(|(name, targets)| (name.clone(), targets.clone())).collect();
     let defaults = (config.defaults.provider.as_deref(), config.defaults.model.as_deref());
+    let file_keys = file_keys(config, secrets);
     Ok(Snapshot {
         settings: settings(config),
         routing: RoutingTable::new(ready, models, aliases, defaults),
-        keys: KeyTable::new(keys(config, secrets)),
-        file_keys: file_keys(config, secrets),
+        keys: KeyTable::new(file_keys.iter().filter_map(|key| ApiKey::of(key, meters))),
+        file_keys,
         hash: loaded.hash.clone(),
     })
 }
@@ -80,93 +88,96 @@ fn settings(config: &Config) -> Settings {
         keepalive_comment: Duration::from_secs(server.keepalive_comment_s),
         always_stream_usage: server.stream_usage == StreamUsage::Always,
         media: config.media.clone(),
+        serves_unrecorded: config.store.unrecorded == Unrecorded::Serve,
         max_attempts: usize::try_from(config.routing.max_attempts).unwrap_or(1).max(1),
     }
 }
 
-/// A model of the configuration, with what it leaves out filled in.
+/// A model of the configuration, with what it leaves out filled in: by its prefix, and from the
+/// built-in list of whoever serves it.
 pub fn model(config: &Config, id: &str, entry: &ModelConfig) -> Model {
     let default = config.defaults.provider.as_deref().unwrap_or_default();
     let (prefix, bare) = id.split_once('/').unwrap_or((default, id));
-    let of_prefix = || {
-        let provider = config.provider(prefix).map_or(prefix, |(slug, _)| slug);
-        vec![Endpoint { provider: provider.into(), upstream_model: bare.into(), pricing: None }]
-    };
-    let configured = |endpoint: &EndpointConfig| Endpoint {
-        provider: endpoint.provider.as_str().into(),
-        upstream_model: endpoint.upstream_model.as_deref().unwrap_or(bare).into(),
-        pricing: endpoint.price.clone().map(|table| Arc::new(Pricing::new(table))),
-    };
+    let provider = config.provider(prefix).map_or(prefix, |(slug, _)| slug).to_owned();
+    let of_prefix = EndpointConfig { provider, upstream_model: None, price: None };
+    let endpoints = entry.endpoints.as_deref().unwrap_or(std::slice::from_ref(&of_prefix));
+    let known: Vec<Option<&Known>> = endpoints
+        .iter()
+        .map(|endpoint| {
+            let upstream_model = endpoint.upstream_model.as_deref().unwrap_or(bare);
+            known_model(config, &endpoint.provider, upstream_model)
+        })
+        .collect();
+    let first =
+        |size: fn(&Known) -> Option<u64>| known.iter().flatten().find_map(|known| size(known));
     Model {
         id: id.into(),
-        endpoints: entry
-            .endpoints
-            .as_ref()
-            .map_or_else(of_prefix, |endpoints| endpoints.iter().map(configured).collect()),
-        context_length: entry.context_length,
-        max_completion_tokens: entry.max_completion_tokens,
+        endpoints: endpoints
+            .iter()
+            .zip(&known)
+            .map(|(endpoint, known)| Endpoint {
+                provider: endpoint.provider.as_str().into(),
+                upstream_model: endpoint.upstream_model.as_deref().unwrap_or(bare).into(),
+                pricing: match &endpoint.price {
+                    Some(table) => Some(Arc::new(Pricing::new(table.clone()))),
+                    None => known.and_then(|known| known.pricing.clone()),
+                },
+                max_completion_tokens: entry
+                    .max_completion_tokens
+                    .or_else(|| known.and_then(|known| known.max_completion_tokens)),
+            })
+            .collect(),
+        context_length: entry.context_length.or_else(|| first(|known| known.context_length)),
+        max_completion_tokens: entry
+            .max_completion_tokens
+            .or_else(|| first(|known| known.max_completion_tokens)),
         rate_limit: entry.rate_limit,
     }
 }
 
-fn keys(config: &Config, secrets: &ResolvedSecrets) -> Vec<ApiKey> {
-    let mut keys = Vec::new();
-    for (name, entry) in &config.keys {
-        let secret = secrets.keys.get(name).map(|secret| crate::id::key_hash(secret.expose()));
-        if let Some(hash) = secret.or_else(|| entry.hash.map(|hash| *hash.as_bytes())) {
-            keys.push(static_key(name, entry, hash));
-        } else {
-            tracing::warn!(key = name, "the key has no secret and is left out");
-        }
-    }
-    keys
+/// What is known without the configuration of a model that a configured provider serves.
+pub fn known_model(
+    config: &Config,
+    provider: &str,
+    upstream_model: &str,
+) -> Option<&'static Known> {
+    let (_, provider) = config.provider(provider)?;
+    providers::price_list(provider)?.find(upstream_model)
 }
 
-/// The keys of the file as management shows them, by name.
+/// The keys of the file, by name.
 fn file_keys(config: &Config, secrets: &ResolvedSecrets) -> Vec<KeyRecord> {
-    let mut listed: Vec<KeyRecord> = keys(config, secrets)
-        .into_iter()
-        .filter_map(|key| {
-            let entry = config.keys.get(&*key.name)?;
-            let secret = secrets.keys.get(&*key.name);
-            Some(KeyRecord {
-                hash: key.hash_hex.to_string(),
-                name: key.name.to_string(),
-                label: secret.map_or("…".to_owned(), |key| crate::id::key_label(key.expose())),
-                kind: entry.kind,
-                disabled: false,
-                limit: entry.limit_usd,
-                limit_reset: entry.limit_reset,
-                budget_mode: entry.budget_mode,
-                include_byok_in_limit: entry.include_byok_in_limit,
-                rate_limit: entry.rate_limit,
-                allowed_providers: entry.allowed_providers.clone(),
-                allowed_models: entry.allowed_models.clone(),
-                enforce_zdr: entry.enforce_zdr,
-                creator_hash: None,
-                expires_ms: key.expires_at_ms,
-                // A file does not say when a line of it was written.
-                created_ms: 0,
-                updated_ms: None,
-            })
-        })
-        .collect();
+    let mut listed: Vec<KeyRecord> =
+        config.keys.iter().filter_map(|(name, entry)| file_key(name, entry, secrets)).collect();
     listed.sort_by(|one, other| one.name.cmp(&other.name));
     listed
 }
 
-fn static_key(name: &str, entry: &KeyConfig, hash: [u8; 32]) -> ApiKey {
-    ApiKey {
-        hash,
-        hash_hex: hash_hex(&hash).into(),
-        name: name.into(),
-        kind: match entry.kind {
-            config::KeyKind::Regular => KeyKind::Regular,
-            config::KeyKind::Management => KeyKind::Management,
-        },
+fn file_key(name: &str, entry: &KeyConfig, secrets: &ResolvedSecrets) -> Option<KeyRecord> {
+    let secret = secrets.keys.get(name);
+    let hash = secret.map(|secret| crate::id::key_hash(secret.expose()));
+    let Some(hash) = hash.or_else(|| entry.hash.map(|hash| *hash.as_bytes())) else {
+        tracing::warn!(key = name, "the key has no secret and is left out");
+        return None;
+    };
+    Some(KeyRecord {
+        hash: hash_hex(&hash),
+        name: name.to_owned(),
+        label: secret.map_or("…".to_owned(), |key| crate::id::key_label(key.expose())),
+        kind: entry.kind,
         disabled: false,
-        expires_at_ms: entry.expires_at.map(jiff::Timestamp::as_millisecond),
+        limit: entry.limit_usd,
+        limit_reset: entry.limit_reset,
+        budget_mode: entry.budget_mode,
+        include_byok_in_limit: entry.include_byok_in_limit,
+        rate_limit: entry.rate_limit,
         allowed_providers: entry.allowed_providers.clone(),
         allowed_models: entry.allowed_models.clone(),
-    }
+        enforce_zdr: entry.enforce_zdr,
+        creator_hash: None,
+        expires_ms: entry.expires_at.map(jiff::Timestamp::as_millisecond),
+        // A file does not say when a line of it was written.
+        created_ms: 0,
+        updated_ms: None,
+    })
 }

@@ -16,6 +16,7 @@ pub mod watch;
 use crate::auth::{ApiKey, Authenticator, KeyBook};
 use crate::clock::Clock;
 use crate::config::{self, Config, Loaded, ResolvedSecrets};
+use crate::limits::{Meters, SteadyClock};
 use crate::proxy::Gateway;
 use crate::proxy::state::{MAX_DETACHED_STREAMS, Services};
 use crate::store::Store;
@@ -177,7 +178,7 @@ pub fn check(loaded: &Loaded) -> Result<(), StartError> {
         return Err(StartError::Secret(error.to_string()));
     }
     certificate(&loaded.config, &secrets)?;
-    build::snapshot(loaded, &secrets)?;
+    build::snapshot(loaded, &secrets, &Meters::new(SteadyClock::new(Clock::System)))?;
     Ok(())
 }
 
@@ -194,10 +195,12 @@ fn services(
         .build()
         .map_err(|error| StartError::Internal(error.to_string()))?;
     let authenticator = Arc::new(Authenticator::new(clock.clone()));
+    let meters = Arc::new(Meters::new(SteadyClock::new(clock.clone())));
     let (store, key_book) = runtime
         .block_on(async {
             let store = Store::open(store_config.url.expose()).await?;
-            let key_book = KeyBook::new(store.clone(), Arc::clone(&authenticator));
+            let key_book =
+                KeyBook::new(store.clone(), Arc::clone(&authenticator), Arc::clone(&meters));
             key_book.follow().await?;
             Ok((store, key_book))
         })
@@ -207,9 +210,10 @@ fn services(
     let metrics = Metrics::new().map_err(|error| StartError::Internal(error.to_string()))?;
     let journal = Arc::new(journal);
     Ok(Arc::new(Services {
-        snapshot: ArcSwap::from_pointee(build::snapshot(loaded, secrets)?),
+        snapshot: ArcSwap::from_pointee(build::snapshot(loaded, secrets, &meters)?),
         authenticator,
         key_book,
+        meters,
         connector: Connector::new(Some(ConnectorOptions::from_server_conf(conf))),
         recorder: Arc::new(Recorder::new(Arc::clone(&journal), store.clone())),
         journal,

@@ -107,7 +107,8 @@ impl Reloader {
         if let Some(error) = errors.first() {
             return Err(error.to_string());
         }
-        let snapshot = build::snapshot(&loaded, &secrets).map_err(|error| error.to_string())?;
+        let snapshot = build::snapshot(&loaded, &secrets, &self.services.meters)
+            .map_err(|error| error.to_string())?;
         self.replace_certificate(&loaded.config, &secrets)?;
         self.services.snapshot.store(Arc::new(snapshot));
         Ok(loaded)

@@ -272,7 +272,7 @@ fn sums_sql(by: &[GroupKey], bucket: Bucket, contracts: Contracts) -> String {
         Contracts::Apart => "is_byok",
         Contracts::Together => "CAST(0 AS BIGINT)",
     };
-    let names: String = by.iter().map(|key| format!(", {}", key.column())).collect();
+    let names: String = by.iter().flat_map(|key| [", ", key.column()]).collect();
     let sum = |column: &str, name: &str| format!(", CAST(SUM({column}) AS BIGINT) AS {name}");
     let cost = |column: &str, is_byok: u8, name: &str| {
         sum(&format!("CASE WHEN is_byok = {is_byok} THEN {column} ELSE 0 END"), name)

@@ -136,6 +136,13 @@ impl Store {
         Ok(added.rows_affected() > 0)
     }
 
+    /// Whether there ever was a credit, so that the account is a prepaid one.
+    pub async fn has_credits(&self) -> Result<bool, StoreError> {
+        let found =
+            sqlx::query("SELECT id FROM credits LIMIT 1").fetch_optional(&self.pool).await?;
+        Ok(found.is_some())
+    }
+
     /// All credits together.
     pub async fn credits_total(&self) -> Result<PicoUsd, StoreError> {
         let row = sqlx::query(TOTAL).fetch_one(&self.pool).await?;

@@ -5,6 +5,7 @@
 //! other writers instead of failing later.
 
 use super::answers::{self, RememberedAnswer};
+use super::bulk::Dialect;
 use super::credits::{self, Credit};
 use super::keys::{self, KeyRecord};
 use super::{Store, StoreError};
@@ -26,13 +27,15 @@ const UPDATE: &str = "UPDATE api_keys SET name = $1, label = $2, kind = $3, disa
 #[derive(Debug)]
 pub struct Write {
     transaction: Transaction<'static, Any>,
+    dialect: Dialect,
     keys_version: Option<i64>,
 }
 
 impl Store {
     /// Begins a change.
     pub async fn begin_write(&self) -> Result<Write, StoreError> {
-        Ok(Write { transaction: self.pool.begin().await?, keys_version: None })
+        let transaction = self.pool.begin().await?;
+        Ok(Write { transaction, dialect: self.dialect, keys_version: None })
     }
 }
 
@@ -99,6 +102,11 @@ impl Write {
         .await?;
         if changed.rows_affected() == 0 {
             return Ok(false);
+        }
+        if self.dialect == Dialect::Postgres {
+            // As long as it takes to go through all records, once.
+            let unlimited = "SET LOCAL statement_timeout = 0";
+            sqlx::query(unlimited).execute(&mut *self.transaction).await?;
         }
         for statement in [
             "UPDATE daily_usage SET key_hash = $1 WHERE key_hash = $2",

@@ -85,6 +85,7 @@ pub struct Metrics {
     attempts: IntCounterVec,
     tokens: IntCounterVec,
     auth_failures: IntCounterVec,
+    refusals: IntCounterVec,
     dropped_parameters: IntCounterVec,
     reloads: IntCounterVec,
     cost_usd: Counter,
@@ -96,6 +97,8 @@ pub struct Metrics {
     pub client_cancelled: IntCounter,
     /// Complete answers that cost nothing, which usually means a missing price.
     pub zero_cost_requests: IntCounter,
+    overshoot_usd: Counter,
+    counter_drift_usd: Counter,
     /// Usage records that could not be written to the journal.
     pub usage_records_lost: IntCounter,
     /// Bytes of the journal that are not in the store yet.
@@ -147,6 +150,11 @@ impl Metrics {
                 "Requests refused for their credential.",
                 &["reason"],
             )?,
+            refusals: make.counters(
+                "arouter_refusals_total",
+                "Requests that a limit refused, by the limit.",
+                &["reason"],
+            )?,
             dropped_parameters: make.counters(
                 "arouter_dropped_parameters_total",
                 "Parameters of requests that the provider's format cannot express.",
@@ -157,7 +165,7 @@ impl Metrics {
                 "Reloads of the configuration, by result.",
                 &["result"],
             )?,
-            cost_usd: Counter::new("arouter_cost_usd_total", "Cost of all answers in USD.")?,
+            cost_usd: make.amount("arouter_cost_usd_total", "Cost of all answers in USD.")?,
             config_info: prometheus::IntGaugeVec::new(
                 Opts::new("arouter_config_info", "Hash of the configuration in force."),
                 &["hash"],
@@ -175,6 +183,14 @@ impl Metrics {
             zero_cost_requests: make.counter(
                 "arouter_zero_cost_requests_total",
                 "Complete answers that cost nothing.",
+            )?,
+            overshoot_usd: make.amount(
+                "arouter_budget_overshoot_usd_total",
+                "Money that requests of keys with a limit cost above what was held for them.",
+            )?,
+            counter_drift_usd: make.amount(
+                "arouter_counter_drift_usd_total",
+                "Spending that the store knew of and the counters did not.",
             )?,
             usage_records_lost: make.counter(
                 "arouter_usage_events_dropped_total",
@@ -196,7 +212,6 @@ impl Metrics {
         self.registry.register(Box::new(self.first_token.clone()))?;
         self.registry.register(Box::new(self.per_output_token.clone()))?;
         self.registry.register(Box::new(self.overhead.clone()))?;
-        self.registry.register(Box::new(self.cost_usd.clone()))?;
         self.registry.register(Box::new(self.config_info.clone()))?;
         self.registry.register(Box::new(self.last_reload_success.clone()))?;
         let build = prometheus::IntGaugeVec::new(
@@ -268,11 +283,17 @@ impl Metrics {
 
     /// Adds to the total cost. The metric is for graphs; the ledger is exact.
     pub fn count_cost(&self, cost: PicoUsd) {
-        #[expect(clippy::cast_precision_loss, reason = "a graph needs no more than 53 bits")]
-        let usd = cost.pico() as f64 / PicoUsd::PER_USD as f64;
-        if usd > 0.0 {
-            self.cost_usd.inc_by(usd);
-        }
+        add_usd(&self.cost_usd, cost);
+    }
+
+    /// Counts what a request cost above what was held for it.
+    pub fn count_overshoot(&self, overshoot: PicoUsd) {
+        add_usd(&self.overshoot_usd, overshoot);
+    }
+
+    /// Counts spending that the counters had missed.
+    pub fn count_drift(&self, drift: PicoUsd) {
+        add_usd(&self.counter_drift_usd, drift);
     }
 
     /// Observes the time to the first token.
@@ -296,6 +317,11 @@ impl Metrics {
     /// Counts a request that goes on to another endpoint.
     pub fn count_failover(&self, from: &str, to: &str, reason: &'static str) {
         self.failovers.with_label_values(&[from, to, reason]).inc();
+    }
+
+    /// Counts a request that a limit refused.
+    pub fn count_refusal(&self, reason: &'static str) {
+        self.refusals.with_label_values(&[reason]).inc();
     }
 
     /// Counts a refused credential.
@@ -337,6 +363,15 @@ impl Metrics {
     }
 }
 
+/// Adds an amount; a graph needs no more digits than a float has, the records have all.
+fn add_usd(counter: &Counter, amount: PicoUsd) {
+    #[expect(clippy::cast_precision_loss, reason = "a graph needs no more than 53 bits")]
+    let usd = amount.pico() as f64 / PicoUsd::PER_USD as f64;
+    if usd > 0.0 {
+        counter.inc_by(usd);
+    }
+}
+
 /// Makes and registers metrics.
 struct Maker(Registry);
 
@@ -356,6 +391,12 @@ impl Maker {
         let counter = IntCounter::new(name, help)?;
         self.0.register(Box::new(counter.clone()))?;
         Ok(counter)
+    }
+
+    fn amount(&self, name: &str, help: &str) -> Result<Counter, prometheus::Error> {
+        let amount = Counter::new(name, help)?;
+        self.0.register(Box::new(amount.clone()))?;
+        Ok(amount)
     }
 
     fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {

@@ -134,6 +134,10 @@ impl Recorder {
     /// Makes what is in the journal now survive a power loss and applies it to the store.
     pub async fn flush(&self) -> Result<(), RecorderError> {
         self.sync().await;
+        let records = self.journal.waiting_records();
+        if records > 0 {
+            tracing::error!(records, "usage that the journal does not take is in memory only");
+        }
         self.apply_all().await
     }
 

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 
 const ROUNDS: u64 = 200;
 const CLIENTS: u64 = 64;
@@ -34,6 +35,20 @@ struct Seen {
     left: usize,
 }
 
+/// Between the clients of a round and who kills the gateway.
+#[derive(Default)]
+struct Signals {
+    stop: AtomicBool,
+    delivered: Notify,
+}
+
+impl Signals {
+    async fn wait_for_delivery(&self) {
+        let limit = Duration::from_secs(20);
+        tokio::time::timeout(limit, self.delivered.notified()).await.expect("nothing delivered");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_kills_lose_nothing_and_count_nothing_twice() {
     let mut rig = Rig::start().await;
@@ -41,15 +56,20 @@ async fn two_hundred_kills_lose_nothing_and_count_nothing_twice() {
     let mut seen = Seen::default();
     let (started, mut restarting) = (Instant::now(), Duration::ZERO);
     for round in 0..ROUNDS {
-        let stop = Arc::new(AtomicBool::new(false));
+        let signals = Arc::new(Signals::default());
         let clients: Vec<_> = (0..CLIENTS)
             .map(|client| {
                 let random = StdRng::seed_from_u64(round * CLIENTS + client);
-                tokio::spawn(run_client(rig.gateway, random, Arc::clone(&stop)))
+                tokio::spawn(run_client(rig.gateway, random, Arc::clone(&signals)))
             })
             .collect();
-        tokio::time::sleep(Duration::from_millis(random.random_range(30..150))).await;
-        stop.store(true, Ordering::Release);
+        signals.wait_for_delivery().await;
+        tokio::time::sleep(Duration::from_millis(random.random_range(0..120))).await;
+        if round.is_multiple_of(2) {
+            // As soon after a last byte as can be.
+            signals.wait_for_delivery().await;
+        }
+        signals.stop.store(true, Ordering::Release);
         let killed = Instant::now();
         rig.crash_and_restart().await;
         restarting += killed.elapsed();
@@ -105,7 +125,8 @@ fn judge(ledger: &Ledger, seen: &Seen, served: &[Value]) {
     assert!(abandoned > 0 && abandoned <= unknown, "{abandoned} of {unknown}");
     assert_eq!(ledger.open, 0, "requests are open although nothing runs");
     ledger.assert_conserved();
-    assert!(seen.delivered.len() > 1000 && seen.left > 100, "too little traffic");
+    let kills = usize::try_from(ROUNDS).unwrap();
+    assert!(seen.delivered.len() >= kills && seen.left > kills, "too little traffic");
 }
 
 fn assert_exact(row: &Row, served: &Value) {
@@ -119,11 +140,11 @@ fn assert_exact(row: &Row, served: &Value) {
 }
 
 /// Asks for one answer after the other until told to stop, or until the gateway is gone.
-async fn run_client(gateway: SocketAddr, mut random: StdRng, stop: Arc<AtomicBool>) -> Seen {
+async fn run_client(gateway: SocketAddr, mut random: StdRng, signals: Arc<Signals>) -> Seen {
     let asks: Vec<Ask> = ALL.into_iter().filter(|ask| mixed(*ask)).collect();
     let mut seen = Seen::default();
     let mut kept = None;
-    while !stop.load(Ordering::Acquire) {
+    while !signals.stop.load(Ordering::Acquire) {
         let sender = match kept.take() {
             Some(sender) => sender,
             None => match connect(gateway).await {
@@ -146,6 +167,7 @@ async fn run_client(gateway: SocketAddr, mut random: StdRng, stop: Arc<AtomicBoo
             Err(_) => seen.left += 1,
             Ok(None) => seen.broken += 1,
             Ok(Some((id, sender))) => {
+                signals.delivered.notify_waiters();
                 seen.delivered.push(id);
                 kept = Some(sender);
             }

@@ -2,13 +2,12 @@
 //! and in the end every delivered answer is recorded once.
 
 use crate::ledger::{Ledger, connect};
-use crate::rig::{Connection, Http, Plan, Rig};
-use serde_json::{Value, json};
+use crate::rig::{Plan, Rig};
+use crate::traffic::{Got, Traffic, chat, ids, p99};
 use sqlx::Executor;
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::Write;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,77 +24,6 @@ const SMALL_DISK: &[&str] = &[
     "mkdir -p journal && mount -t tmpfs -o size=2m tmpfs journal && exec \"$@\"",
     "sh",
 ];
-
-/// One answer that a client got.
-#[derive(Debug)]
-struct Got {
-    at: Instant,
-    took: Duration,
-    status: u16,
-    id: String,
-}
-
-/// Clients that ask one request after the other, with a pause between.
-struct Traffic {
-    stop: Arc<AtomicBool>,
-    clients: Vec<JoinHandle<Vec<Got>>>,
-}
-
-impl Traffic {
-    fn start(gateway: SocketAddr, clients: usize, pause: Duration) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let clients = (0..clients)
-            .map(|number| tokio::spawn(run_client(gateway, number, pause, Arc::clone(&stop))))
-            .collect();
-        Self { stop, clients }
-    }
-
-    async fn stop(self) -> Vec<Got> {
-        self.stop.store(true, Ordering::Release);
-        let mut all = Vec::new();
-        for client in self.clients {
-            all.extend(client.await.unwrap());
-        }
-        all
-    }
-}
-
-async fn run_client(
-    gateway: SocketAddr,
-    number: usize,
-    pause: Duration,
-    stop: Arc<AtomicBool>,
-) -> Vec<Got> {
-    let mut got = Vec::new();
-    let mut connection = Connection::open(gateway, Http::One).await;
-    while !stop.load(Ordering::Acquire) {
-        let started = Instant::now();
-        let stream = number.is_multiple_of(2);
-        let body = chat(stream, 0).to_string();
-        let answer = connection.authorized("POST", "/v1/chat/completions", body).await;
-        got.push(Got {
-            at: started,
-            took: started.elapsed(),
-            status: answer.status,
-            id: answer.header("x-generation-id").to_owned(),
-        });
-        tokio::time::sleep(pause).await;
-    }
-    got
-}
-
-fn chat(stream: bool, event_delay_ms: u64) -> Value {
-    let reply = json!({ "events": 4, "event_delay_ms": event_delay_ms });
-    json!({
-        "model": "openai/gpt-5.4",
-        "stream": stream,
-        "messages": [{ "role": "user", "content": format!("[[mock {reply}]]") }],
-    })
-}
-
-fn ids(got: &[Got]) -> Vec<&str> {
-    got.iter().filter(|got| got.status == 200).map(|got| got.id.as_str()).collect()
-}
 
 /// Asserts that every delivered answer is a row, that nothing was served without one, and that
 /// nothing is left open.
@@ -205,13 +133,6 @@ async fn a_full_disk_stops_new_requests_and_loses_no_answer() {
     let mut delivered = ids(&all);
     delivered.extend(long.iter().map(|answer| answer.header("x-generation-id")));
     assert_recorded(&mut rig, &delivered).await;
-}
-
-/// The ninety-ninth percentile of the times that answers took.
-fn p99<'g>(got: impl Iterator<Item = &'g Got>) -> Duration {
-    let mut times: Vec<Duration> = got.map(|got| got.took).collect();
-    times.sort_unstable();
-    times[times.len() * 99 / 100]
 }
 
 /// Length and time of change of the store's files.

@@ -18,11 +18,11 @@ use sqlx::{AnyConnection, AssertSqlSafe, Connection};
 /// Who runs the server if the tests are run by root, which PostgreSQL refuses.
 const UNPRIVILEGED: &str = "postgres";
 /// Longest wait for a server to start on a busy machine.
-const START_TIMEOUT: Duration = Duration::from_secs(120);
+const START_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// `$1` folder, `$2` runner, `$3…` the command. Two minutes without a new database end it, too, as
 /// the runner may be a shell that stays. It ends under the lock that a start takes.
-const WATCHED: &str = r#"
+const WATCHED: &str = r#"(
 dir=$1; runner=$2; shift 2
 "$@" &
 server=$!
@@ -39,7 +39,7 @@ done 2>/dev/null
 kill -QUIT "$server"
 wait "$server"
 rm -rf "$dir" "$dir.lock"
-"#;
+) &"#;
 
 /// The address of a new, empty database.
 pub(crate) async fn new_database() -> String {
@@ -92,7 +92,7 @@ fn start(dir: &Path) {
     server.args(["-D", data, "-k", socket_dir, "-c", "listen_addresses="]);
     server.args(["-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200"]);
     let log = OpenOptions::new().append(true).create(true).open(dir.join("log")).unwrap();
-    Command::new("sh")
+    let watched = Command::new("sh")
         .args(["-c", WATCHED, "sh", socket_dir, &parent_id().to_string()])
         .arg(server.get_program())
         .args(server.get_args())
@@ -102,8 +102,9 @@ fn start(dir: &Path) {
         .current_dir(dir)
         // A key that interrupts the run must not stop the shell before it has cleaned up.
         .process_group(0)
-        .spawn()
+        .status()
         .unwrap();
+    assert!(watched.success());
     let deadline = Instant::now() + START_TIMEOUT;
     // The postmaster listens a moment before it takes connections, which it says here.
     let is_ready = || {

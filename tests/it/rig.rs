@@ -48,6 +48,8 @@ pub struct Plan<'a> {
     pub provider: &'a str,
     /// Tables added at the end; `MOCK_ADDRESS` in them becomes the providers' address.
     pub more: &'a str,
+    /// Another database than a file in the gateway's folder.
+    pub store_url: Option<&'a str>,
     /// Another address for the providers than the mock's, e.g. a faulty peer of the test.
     pub upstream: Option<SocketAddr>,
     /// A command with arguments that ends in becoming the gateway's, which is appended.
@@ -291,6 +293,7 @@ pub async fn request(
 
 fn config(plan: &Plan<'_>, gateway: SocketAddr, admin: SocketAddr, upstream: SocketAddr) -> String {
     let Plan { server, provider, more, .. } = plan;
+    let store_url = plan.store_url.unwrap_or("sqlite://arouter.db");
     let more = more.replace("MOCK_ADDRESS", &upstream.to_string());
     let key = r#"keys = [{ env = "CANARY_PROVIDER_KEY" }]"#;
     format!(
@@ -302,7 +305,7 @@ threads = 1
 [admin]
 listen = "{admin}"
 [store]
-url = "sqlite://arouter.db"
+url = "{store_url}"
 journal_dir = "journal"
 [defaults]
 provider = "openai"

@@ -3,7 +3,9 @@
 use super::*;
 use crate::auth::{Credential, KeyTable};
 use crate::clock::Clock;
+use crate::config;
 use crate::config::{BudgetMode, LimitReset, RateLimit};
+use crate::limits::SteadyClock;
 
 fn record(secret: &str) -> KeyRecord {
     KeyRecord {
@@ -35,7 +37,11 @@ struct Process {
 impl Process {
     fn new(store: &Store) -> Self {
         let authenticator = Arc::new(Authenticator::new(Clock::System));
-        let book = KeyBook::new(store.clone(), Arc::clone(&authenticator));
+        let book = KeyBook::new(
+            store.clone(),
+            Arc::clone(&authenticator),
+            Arc::new(Meters::new(SteadyClock::new(Clock::System))),
+        );
         Self { authenticator, book }
     }
 
@@ -107,24 +113,28 @@ async fn own_changes_are_not_read_again_and_those_of_others_are() {
 async fn a_table_that_was_read_before_a_change_never_comes_after_it() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("db").display());
-    let here = Arc::new(Process::new(&Store::open(&url).await.unwrap()));
+    let here = Process::new(&Store::open(&url).await.unwrap());
     let there = Process::new(&Store::open(&url).await.unwrap());
     here.book.follow().await.unwrap();
-    let follower = Arc::clone(&here);
-    let following = tokio::spawn(async move {
+    let follow = async {
         loop {
-            follower.book.follow().await.unwrap();
+            here.book.follow().await.unwrap();
             tokio::task::yield_now().await;
         }
-    });
-    for round in 0..40 {
-        there.insert(&format!("theirs {round}")).await;
-        let secret = format!("mine {round}");
-        here.insert(&secret).await;
-        for _ in 0..20 {
-            assert!(here.opens(&secret), "{secret} was lost");
-            tokio::task::yield_now().await;
+    };
+    let change = async {
+        for round in 0..40 {
+            there.insert(&format!("theirs {round}")).await;
+            let secret = format!("mine {round}");
+            here.insert(&secret).await;
+            for _ in 0..20 {
+                assert!(here.opens(&secret), "{secret} was lost");
+                tokio::task::yield_now().await;
+            }
         }
+    };
+    tokio::select! {
+        () = follow => {}
+        () = change => {}
     }
-    following.abort();
 }

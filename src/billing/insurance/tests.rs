@@ -1,3 +1,5 @@
+//! Every way an answer can end, with what is charged for it.
+
 use super::*;
 use FinishReason::{ContentFilter, Error, Length, Stop, ToolCalls};
 use Outcome::{Abandoned, Cancelled, Complete, Failed, Partial};

@@ -43,7 +43,7 @@ fn a_listing_names_endpoints_prices_and_aliases() {
                     },
                     { "provider": "openai", "upstream_model": "gpt-5.4-eu", "price": null },
                 ],
-                "context_length": 128_000, "max_completion_tokens": null,
+                "context_length": 128_000, "max_completion_tokens": 128_000,
             },
         ],
         "aliases": [{ "id": "fast", "targets": ["openai/gpt-5.4", "openai/other"] }],
@@ -61,6 +61,28 @@ fn the_table_lines_up() {
     assert!(lines[2].contains("prompt 2.5, completion 10, request 0.001"), "{table}");
     assert!(lines[3].starts_with("  "), "{table}");
     assert_eq!(lines[5..], ["ALIAS  CANDIDATES", "fast   openai/gpt-5.4, openai/other"]);
+}
+
+#[test]
+fn a_price_is_told_with_its_tiers_and_factors() {
+    let shown = built_in(&config(), "oai/gpt-5.4").unwrap();
+    let table = shown.table();
+    let expected = "prompt 2.5, completion 15, cache_read 0.25, web_search 0.01, batch ×0.5, \
+        flex ×0.5, priority ×2; above 272000: prompt 5, completion 22.5, cache_read 0.5";
+    assert!(table.contains(expected), "{table}");
+    assert_eq!(shown.object()["endpoints"][0]["price"]["tiers"][0]["prompt"], "5");
+}
+
+#[test]
+fn a_model_of_the_built_in_catalog_is_shown() {
+    let shown = built_in(&config(), "openai/gpt-4o-mini").unwrap().object();
+    assert_eq!(shown["endpoints"][0]["price"]["prompt"], "0.15");
+    assert_eq!(
+        (&shown["context_length"], &shown["id"]),
+        (&json!(128_000), &json!("openai/gpt-4o-mini"))
+    );
+    assert!(built_in(&config(), "openai/unheard-of").is_none());
+    assert!(built_in(&config(), "nobody/gpt-4o-mini").is_none());
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod files;
 mod good;
 mod inherit;
 mod mutated;
+mod prices;
 mod unenforced;
 
 use std::path::PathBuf;

@@ -88,10 +88,6 @@ fn store(findings: &mut Findings<'_>) {
         let hint = "sqlite://path, postgres://host/database, or memory: for tests";
         findings.error(&at, "not an address of a database", hint);
     }
-    if url.starts_with("postgres") {
-        let hint = "use sqlite://path, or the gateway will not start";
-        findings.warning(&at, "PostgreSQL is not supported by this version", hint);
-    }
     if store.url.has_password() {
         let hint = "use the environment variable PGPASSWORD or a file named by PGPASSFILE";
         findings.warning(&at, "the address of the database holds a password", hint);

@@ -200,6 +200,10 @@ fn write_openrouter(error: &GatewayError, request_id: &str, out: &mut BytesMut) 
         out.put_slice(br#","provider_code":"#);
         write_string(out, code);
     }
+    if let Some(param) = error.param.as_deref() {
+        out.put_slice(br#","param":"#);
+        write_string(out, param);
+    }
     write_facts(error, out);
     out.put_slice(br#","request_id":"#);
     write_string(out, request_id);

@@ -6,7 +6,7 @@
 use super::tap::{Piece, Reading};
 use crate::formats::AnswerLabel;
 use crate::formats::translator::output::Output;
-use crate::json::{Members, find, find_path, string_literal};
+use crate::json::{Members, find, string_literal};
 use bytes::Bytes;
 use memchr::memmem::Finder;
 use std::ops::Range;
@@ -110,15 +110,6 @@ fn is_usage_chunk(data: &[u8]) -> bool {
     };
     let has_usage = find(data, "usage").is_some_and(|value| data.get(value.start) == Some(&b'{'));
     has_usage && find(data, "choices").is_some_and(bare)
-}
-
-/// Where a chunk has its usage object, if it brings one.
-pub(super) fn usage(data: &[u8], path: &[&str]) -> Option<Range<usize>> {
-    let [usage, ..] = &KEYS.telling;
-    if !has_value(data, usage) {
-        return None;
-    }
-    find_path(data, path).filter(|place| data.get(place.start) == Some(&b'{'))
 }
 
 /// Searches for the keys that tell what a chunk is, prepared once.

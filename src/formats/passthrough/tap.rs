@@ -13,6 +13,7 @@ use crate::formats::{
     AnswerLabel, ApiFormat, FormatError, Observed, StreamDecoder, StreamFault, observe,
     stream_decoder,
 };
+use crate::json::{find, find_path};
 use crate::sse;
 use bytes::{Bytes, BytesMut};
 use std::borrow::Cow;
@@ -117,24 +118,7 @@ impl Tap {
             }
             return Ok(());
         }
-        let reading = match &mut self.format {
-            _ if !observed.saw_content || piece.name == Some("error") => Reading::Whole,
-            Format::OpenAi(_) => openai::reading(data),
-            Format::Anthropic(_) => native::anthropic_reading(data),
-            Format::Responses(_) | Format::Gemini(_) => Reading::Whole,
-        };
-        let mut told = None;
-        match reading {
-            Reading::Content(bytes) => observe::content(observed, bytes),
-            Reading::Whole => {
-                let mut sink = |event: Event<'_>| observe::event(observed, &event);
-                match self.decoder.event(piece.name, data, &mut sink) {
-                    Ok(()) | Err(StreamFault::Malformed(_)) => {}
-                    Err(fault) => return Err(fault),
-                }
-                told = self.told(piece, observed);
-            }
-        }
+        let told = self.read(piece, observed)?;
         let told = told.as_ref().map(|(frame, data)| {
             let data = data.clone();
             Piece { frame, data, name: piece.name }
@@ -149,15 +133,42 @@ impl Tap {
         Ok(())
     }
 
-    /// The event with its cost told, and where its data lies then, if it brings usage.
+    /// Notes what an event says; one that brings usage comes back with its cost told.
+    fn read(
+        &mut self,
+        piece: &Piece<'_>,
+        observed: &mut Observed,
+    ) -> Result<Option<(Bytes, Range<usize>)>, StreamFault> {
+        let data = piece.data();
+        let reading = match &mut self.format {
+            _ if !observed.saw_content || piece.name == Some("error") => Reading::Whole,
+            Format::OpenAi(_) => openai::reading(data),
+            Format::Anthropic(_) => native::anthropic_reading(data),
+            Format::Responses(_) | Format::Gemini(_) => Reading::Whole,
+        };
+        if let Reading::Content(bytes) = reading {
+            observe::content(observed, bytes);
+            return Ok(None);
+        }
+        let mut brings_usage = false;
+        let mut sink = |event: Event<'_>| {
+            brings_usage |= matches!(event, Event::Usage(_));
+            observe::event(observed, &event);
+        };
+        match self.decoder.event(piece.name, data, &mut sink) {
+            Ok(()) | Err(StreamFault::Malformed(_)) => {}
+            Err(fault) => return Err(fault),
+        }
+        Ok(brings_usage.then(|| self.told(piece, observed)).flatten())
+    }
+
+    /// The event with the cost told in its usage, and where its data lies then.
     fn told(&self, piece: &Piece<'_>, observed: &Observed) -> Option<(Bytes, Range<usize>)> {
         let charges = self.charges.as_ref()?;
         let data = piece.data();
         let (place, sides) = match self.format {
-            Format::OpenAi(_) => (openai::usage(data, &["usage"])?, Sides::Chat),
-            Format::Responses(_) => {
-                (openai::usage(data, &["response", "usage"])?, Sides::Responses)
-            }
+            Format::OpenAi(_) => (find(data, "usage")?, Sides::Chat),
+            Format::Responses(_) => (find_path(data, &["response", "usage"])?, Sides::Responses),
             Format::Anthropic(_) | Format::Gemini(_) => return None,
         };
         let mut observed = Cow::Borrowed(observed);

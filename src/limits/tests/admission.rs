@@ -64,7 +64,7 @@ impl Rig {
     fn prepaid(credits: i128) -> Self {
         let rig = Self::new();
         rig.meters.account().set_terms(Terms::Prepaid);
-        rig.meters.account().top_up(pico(credits));
+        rig.meters.account().grant(pico(credits));
         rig
     }
 
@@ -185,7 +185,7 @@ fn a_negative_balance_refuses_even_what_is_free() {
     let refused = Refusal::AccountBudget { balance: pico(-1), held_only: false };
     assert_eq!(rig.admit(&POLICY, &free).unwrap_err(), refused);
     assert_eq!(rig.admit(&POLICY, &Ask { payer: Payer::Byok, ..ask(0) }).unwrap_err(), refused);
-    rig.meters.account().top_up(pico(1));
+    rig.meters.account().grant(pico(1));
     drop(rig.admit(&POLICY, &free).unwrap());
     // Postpaid is not checked, but counted.
     rig.meters.account().set_terms(Terms::Postpaid);

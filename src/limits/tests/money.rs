@@ -161,7 +161,9 @@ fn exactly_what_the_limit_pays_for_is_admitted() {
                     let count = u64::try_from(held.len()).unwrap();
                     admitted.fetch_add(count, Ordering::Relaxed);
                     barrier.wait();
-                    held.into_iter().for_each(|one| one.settle(pico(7)));
+                    for one in held {
+                        one.settle(pico(7));
+                    }
                 });
             }
         });
@@ -247,8 +249,8 @@ proptest! {
                 continue;
             }
             let reserved = reserve(&budget, amount, limit);
-            prop_assert_eq!(reserved.is_ok(), spent < limit && spent + held + amount <= limit
-                || amount == 0 && spent < limit);
+            let fits = spent < limit && (amount == 0 || spent + held + amount <= limit);
+            prop_assert_eq!(reserved.is_ok(), fits);
             let reserved = match reserved {
                 Ok(reserved) => reserved,
                 Err(refused) => {

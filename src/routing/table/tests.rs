@@ -24,6 +24,7 @@ fn provider(slug: &str, format: ApiFormat, aliases: &[&str]) -> Arc<Provider> {
         aliases: aliases.iter().map(|alias| (*alias).to_owned()).collect(),
         vendor: vendor(format),
         dialect: &crate::formats::openai_chat::dialect::OPENAI,
+        price_list: crate::catalog::list(slug),
         upstream: Upstream::new(options),
         authority: http::HeaderValue::from_static("h"),
         base_path: String::new(),
@@ -41,6 +42,7 @@ fn model(id: &str, endpoints: &[(&str, &str)]) -> Model {
         provider: (*provider).into(),
         upstream_model: (*name).into(),
         pricing: None,
+        max_completion_tokens: Some(7),
     };
     Model {
         id: id.into(),
@@ -164,4 +166,19 @@ fn a_providers_own_name_of_a_configured_model_costs_the_same() {
     assert_eq!(candidate.max_completion_tokens, Some(7));
     let unknown = table().plan(&["openai/other"], None).unwrap();
     assert_eq!(unknown.candidates.first().unwrap().max_completion_tokens, None);
+}
+
+#[test]
+fn a_model_that_is_only_named_has_what_is_known_of_it() {
+    let table = table();
+    let first = |name: &str| table.plan(&[name], None).unwrap().candidates.remove(0);
+    let dated = first("openai/gpt-4o-2099-12-31");
+    let pricing = dated.pricing.unwrap();
+    assert!(pricing.version.starts_with("catalog-"), "{}", pricing.version);
+    assert_eq!(pricing.rates(0).prompt.to_string(), "2.5");
+    assert_eq!((dated.max_completion_tokens, dated.configured), (Some(16_384), false));
+    assert!(first("openai/unheard-of").pricing.is_none());
+    // The provider `claude` is none that is known.
+    assert!(first("claude/claude-sonnet-4-5").pricing.is_none());
+    assert!(first("anthropic/claude-sonnet-4-5").pricing.is_some());
 }

@@ -4,6 +4,7 @@
 //! resolved or fetched.
 
 use super::BuildError;
+use crate::catalog::{self, List};
 use crate::config::{
     self, BaseUrl, ProviderConfig, ProviderFormat, ProviderKind, ResolvedAccount, ResolvedKey,
     ResolvedSecrets,
@@ -14,6 +15,7 @@ use crate::providers::azure::Azure;
 use crate::providers::bedrock::{self, Bedrock};
 use crate::providers::google_account::ServiceAccount;
 use crate::providers::google_token::{TokenService, TokenSource};
+use crate::providers::known::KnownProvider;
 use crate::providers::sigv4::{AwsCredential, Signer};
 use crate::providers::vertex::Vertex;
 use crate::providers::{KeyPool, Provider, ProviderKey, Timeouts, Vendor, known, vendor};
@@ -51,6 +53,7 @@ pub(super) fn provider(
         keys: KeyPool::new(pool(slug, &*vendor, keys)?),
         vendor,
         dialect: dialect(config),
+        price_list: price_list(config),
         upstream: Upstream::new(options),
         authority: HeaderValue::from_str(&base.authority()).map_err(|_| bad("the host"))?,
         base_path: base_path.trim_end_matches('/').to_owned(),
@@ -192,6 +195,25 @@ fn api_format(format: ProviderFormat) -> ApiFormat {
 fn dialect(config: &ProviderConfig) -> &'static Dialect {
     let known = config.dialect.as_deref().and_then(known::provider);
     known.map_or(&OPENAI, |known| &known.dialect)
+}
+
+/// The built-in list that says what its models cost: that of the cloud, of the provider it is like,
+/// or of the provider at the same address.
+pub(super) fn price_list(config: &ProviderConfig) -> Option<&'static List<'static>> {
+    let name = match config.kind() {
+        ProviderKind::Azure => Some("azure"),
+        ProviderKind::Bedrock => Some("bedrock"),
+        ProviderKind::Vertex => Some("vertex"),
+        ProviderKind::Standard => config.dialect.as_deref(),
+    };
+    if let Some(name) = name {
+        return catalog::list(name);
+    }
+    let address = config.base_url.as_ref()?.to_string();
+    let same = |known: &&KnownProvider| {
+        known.base_url.as_deref().is_some_and(|url| url == address.trim_end_matches('/'))
+    };
+    known::providers().iter().find(same).and_then(|known| catalog::list(&known.name))
 }
 
 /// The name people know; a slug of one's own gets a capital letter.

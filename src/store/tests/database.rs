@@ -73,3 +73,17 @@ async fn an_address_that_cannot_be_opened_is_refused_without_its_password() {
         assert!(!format!("{error} {error:?}").contains("hunter2"), "{address}: {error:?}");
     }
 }
+
+/// A server that was restarted, or a firewall in between, ends connections that nobody uses.
+#[tokio::test]
+async fn connections_that_the_server_ended_are_replaced() {
+    let Fresh { store, url, .. } = Fresh::postgres().await;
+    let end_others = "SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity \
+         WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    let administrator = Store::open(&url).await.unwrap();
+    for round in 0..3 {
+        assert!(administrator.number(end_others).await > 0);
+        let row = Generation::example(&format!("gen-{round}"));
+        assert_eq!(store.applied(&settled(&[row])).await, 1);
+    }
+}

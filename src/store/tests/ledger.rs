@@ -200,7 +200,7 @@ async fn many_may_apply_at_once(fresh: Fresh) {
             }
         }
     });
-    futures::future::join_all(work.map(tokio::spawn)).await.into_iter().for_each(Result::unwrap);
+    futures::future::join_all(work).await;
     let sums = fresh.store.key_sums(0).await.unwrap();
     assert_eq!(sums.values().map(|sums| sums.requests).sum::<u64>(), 4 * 8 * 40);
     assert_eq!(fresh.store.account_usage().await.unwrap().pico(), 4 * 8 * 40 * 999_999);

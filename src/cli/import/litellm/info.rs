@@ -72,8 +72,8 @@ pub(super) fn prices(entry: &Field<'_>, report: &mut Report) -> Vec<(&'static st
     if prices.is_empty() {
         report.manual(
             entry,
-            "no price: there is no built-in list, so its requests are recorded without a cost \
-             until the endpoint has a `price`",
+            "no price: that of the built-in catalog holds if it knows the model, else its requests \
+             are recorded without a cost until the endpoint has a `price`",
         );
     }
     prices
@@ -114,7 +114,7 @@ pub(super) fn rest(info: &Field<'_>, report: &mut Report) {
                 _ => report.unsupported(&field, "only chat and embeddings are served"),
             },
             "base_model" => {
-                report.unsupported(&field, "there is no built-in price list to look it up in");
+                report.unsupported(&field, "a price is looked up by the name the provider knows");
             }
             "id"
             | "db_model"

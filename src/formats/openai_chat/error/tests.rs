@@ -212,7 +212,7 @@ fn both_dialects_are_written() {
     );
     assert_eq!(
         encode(&error, Dialect::OpenRouter, "req-1"),
-        r#"{"error":{"code":400,"message":"too \"long\"","type":"invalid_request_error","metadata":{"error_type":"context_length_exceeded","request_id":"req-1"}}}"#
+        r#"{"error":{"code":400,"message":"too \"long\"","type":"invalid_request_error","metadata":{"error_type":"context_length_exceeded","param":"messages","request_id":"req-1"}}}"#
     );
 }
 
