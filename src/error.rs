@@ -96,12 +96,16 @@ pub struct GatewayError {
     /// How long the caller should wait.
     pub retry_after: Option<Duration>,
     /// The provider's own error code, if it is safe to show.
-    pub provider_code: Option<String>,
-    /// What a program may want to know of it: members of the reply's `metadata`.
-    pub facts: Vec<(&'static str, Fact)>,
+    pub provider_code: Option<Box<str>>,
+    /// What a program may want to know of it. Boxed: few errors have any, all are handed about.
+    facts: Option<Box<Facts>>,
     /// Detail for the log only.
     pub detail: Option<String>,
 }
+
+/// Members of the reply's `metadata`.
+#[derive(Debug, Clone, Default)]
+struct Facts(Vec<(&'static str, Fact)>);
 
 /// A value in the `metadata` of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -209,7 +213,7 @@ impl GatewayError {
             param: None,
             retry_after: None,
             provider_code: None,
-            facts: Vec::new(),
+            facts: None,
             detail: None,
         }
     }
@@ -224,8 +228,13 @@ impl GatewayError {
     /// Adds a member to the reply's `metadata`.
     #[must_use]
     pub fn with_fact(mut self, name: &'static str, fact: Fact) -> Self {
-        self.facts.push((name, fact));
+        self.facts.get_or_insert_default().0.push((name, fact));
         self
+    }
+
+    /// Members of the reply's `metadata`.
+    pub fn facts(&self) -> &[(&'static str, Fact)] {
+        self.facts.as_ref().map_or(&[], |facts| &facts.0)
     }
 
     /// Adds detail for the log.

@@ -23,8 +23,10 @@ impl Query {
                 continue;
             }
             let name = decode(name).ok_or_else(|| broken("the query has a broken escape"))?;
-            let value = decode(value)
-                .ok_or_else(|| broken("the value has a broken escape").with_param(name.clone()))?;
+            let value = decode(value).ok_or_else(|| {
+                let text = format!("the value of {name} has a broken escape");
+                broken(text).with_param(name.clone())
+            })?;
             if pairs.iter().any(|(known, _)| *known == name) {
                 let text = format!("the query parameter {name} appears twice");
                 return Err(broken(text).with_param(name));

@@ -175,7 +175,7 @@ pub fn classify(failure: UpstreamFailure, retry_after: Option<Duration>) -> Gate
             error
         }
     };
-    error.provider_code = failure.code;
+    error.provider_code = failure.code.map(Into::into);
     error.with_detail(detail)
 }
 

@@ -84,7 +84,7 @@ impl Provider {
         if let Cow::Owned(message) = &error.message {
             error.message = clean(message).into();
         }
-        error.provider_code = error.provider_code.as_deref().map(clean);
+        error.provider_code = error.provider_code.as_deref().map(|code| clean(code).into());
         error.detail = error.detail.as_deref().map(clean);
         error
     }

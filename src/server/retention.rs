@@ -9,7 +9,7 @@ use std::time::Duration;
 
 const DAY_MS: i64 = 86_400_000;
 /// How often there is a look for what became too old.
-const EVERY: Duration = Duration::from_secs(600);
+const EVERY: Duration = Duration::from_mins(10);
 /// Records deleted in one step.
 const STEP: u32 = 200;
 /// Between two steps.

@@ -78,7 +78,7 @@ fn past(at: i64, created_ms: i64) -> Generation {
         prompt_cost_pico_usd: PicoUsd::ZERO,
         completion_cost_pico_usd: PicoUsd::ZERO,
         price_version: String::new(),
-        is_byok: at % 4 == 0,
+        is_byok: at % 7 == 0,
         service_tier: None,
         latency_ms: 1,
         first_token_ms: None,

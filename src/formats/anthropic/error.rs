@@ -175,7 +175,7 @@ pub fn encode(error: &GatewayError, request_id: &str) -> Bytes {
 
 fn metadata(error: &GatewayError) -> Option<Box<RawValue>> {
     let members: Vec<String> =
-        error.facts.iter().map(|(name, fact)| format!("\"{name}\":{fact}")).collect();
+        error.facts().iter().map(|(name, fact)| format!("\"{name}\":{fact}")).collect();
     let object = format!("{{{}}}", members.join(","));
     RawValue::from_string(object).ok().filter(|_| !members.is_empty())
 }

@@ -182,7 +182,7 @@ pub fn encode(error: &GatewayError, request_id: &str) -> Bytes {
             members.insert(key.to_owned(), value.into());
         }
     }
-    for (name, fact) in &error.facts {
+    for (name, fact) in error.facts() {
         if let (Ok(value), Some(members)) =
             (serde_json::from_str(&fact.to_string()), metadata.as_object_mut())
         {

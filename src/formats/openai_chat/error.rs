@@ -173,7 +173,7 @@ fn write_v1(error: &GatewayError, out: &mut BytesMut) {
         .as_deref()
         .filter(|word| error.blame == Blame::Client && is_openai_code(word));
     write_optional(out, code_word(error.kind).or(own_word));
-    if !error.facts.is_empty() {
+    if !error.facts().is_empty() {
         out.put_slice(br#","metadata":{"error_type":"#);
         write_string(out, error.kind.name());
         write_facts(error, out);
@@ -182,7 +182,7 @@ fn write_v1(error: &GatewayError, out: &mut BytesMut) {
 }
 
 fn write_facts(error: &GatewayError, out: &mut BytesMut) {
-    for (name, fact) in &error.facts {
+    for (name, fact) in error.facts() {
         out.put_slice(format!(",\"{name}\":{fact}").as_bytes());
     }
 }

@@ -241,7 +241,7 @@ fn types_and_codes_follow_the_documented_table() {
 #[test]
 fn a_providers_code_is_shown_except_for_faults_of_our_own() {
     let mut error = GatewayError::upstream(Kind::ProviderUnavailable, "m");
-    error.provider_code = Some("overloaded".to_owned());
+    error.provider_code = Some("overloaded".into());
     assert_eq!(
         written(&error, Dialect::OpenRouter)["error"]["metadata"]["provider_code"],
         "overloaded"
