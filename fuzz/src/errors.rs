@@ -25,7 +25,7 @@ pub fn run(data: &[u8]) {
     let mut error = GatewayError::upstream(failure.kind, message)
         .with_retry_after(failure.retry_after)
         .with_param(String::from_utf8_lossy(body).into_owned());
-    error.provider_code = failure.code;
+    error.provider_code = failure.code.map(Into::into);
     told(&error, body.len());
 }
 

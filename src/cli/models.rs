@@ -169,13 +169,12 @@ fn prices(table: &PriceTable) -> String {
     let factors = parts.get("factors").and_then(Value::as_object);
     let factors = factors.into_iter().flatten();
     words.extend(factors.map(|(tier, factor)| format!("{tier} ×{}", text(factor))));
-    let mut text_of_all = words.join(", ");
     let tiers = parts.get("tiers").and_then(Value::as_array);
-    for tier in tiers.into_iter().flatten().filter_map(Value::as_object) {
+    let tiers = tiers.into_iter().flatten().filter_map(Value::as_object).map(|tier| {
         let bound = tier.get("above_prompt_tokens").map(text).unwrap_or_default();
-        text_of_all.push_str(&format!("; above {bound}: {}", rates(tier).join(", ")));
-    }
-    text_of_all
+        format!("; above {bound}: {}", rates(tier).join(", "))
+    });
+    std::iter::once(words.join(", ")).chain(tiers).collect()
 }
 
 fn rates(parts: &Map<String, Value>) -> Vec<String> {

@@ -192,16 +192,15 @@ impl Changes {
         let mut rows = vec![head.map(str::to_owned).to_vec()];
         rows.extend(self.by_model.iter().map(|(model, change)| change.cells(model)));
         rows.push(self.total().cells("total"));
-        let mut text = columns(&rows);
-        if self.without_price > 0 {
-            let count = self.without_price;
-            text.push_str(&format!("{count} requests keep their cost: no price is known now.\n"));
-        }
-        text.push_str(&match writing {
+        let kept = match self.without_price {
+            0 => String::new(),
+            count => format!("{count} requests keep their cost: no price is known now.\n"),
+        };
+        let done = match writing {
             Writing::Yes => format!("{} requests have a new cost.\n", self.written),
             Writing::No => "Nothing was changed.\n".to_owned(),
-        });
-        text
+        };
+        format!("{}{kept}{done}", columns(&rows))
     }
 }
 

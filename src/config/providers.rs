@@ -14,6 +14,7 @@ use super::secret_ref::{ProviderKey, SecretRef};
 
 /// One provider: an account at a service that serves models. A provider named as a known one
 /// (`openai`, `groq`, … see docs/providers.md) has what is not written here from there.
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ProviderConfig {

@@ -93,7 +93,7 @@ impl Demand {
                 .iter()
                 .filter_map(in_head)
                 .chain(count_of_config)
-                .fold(1, |most, count| most.max(count)),
+                .fold(1, u64::max),
             generates: !matches!(job, Job::Embeddings),
         }
     }

@@ -3,6 +3,8 @@
 //! An exchange owns nothing but references to what admission decided; each attempt encodes the
 //! request anew for its candidate, so that a fallback may speak another format.
 
+mod answer;
+
 use super::admit::Admitted;
 use super::authorize;
 use super::detach;
@@ -11,23 +13,18 @@ use super::downstream::Downstream;
 use super::encode::{self, WayBack};
 use super::failover::{self, Next, Tried};
 use super::keep_alive::KeepAlive;
-use super::limit;
 use super::media::Fetched;
 use super::respond::{self, Broken, timed_out};
 use super::settle::UsageGuard;
 use super::state::{Services, Settings};
-use super::tariff::Tariff;
 use crate::error::{Blame, GatewayError, Kind, Retry};
-use crate::formats::charge::Charges;
-use crate::formats::translator::Translator;
-use crate::formats::{self, AnswerLabel, ApiFormat, Framing};
+use crate::formats::{self, ApiFormat, Framing};
 use crate::json::Body;
 use crate::limits::Standing;
 use crate::providers::{ProviderKey, UpstreamCall, classify, retry_after};
 use crate::routing::Candidate;
 use bytes::Bytes;
 use pingora::connectors::http::Connector;
-use pingora::http::ResponseHeader;
 use std::sync::Arc;
 
 /// What is to be done with the body.
@@ -356,31 +353,6 @@ impl<'e> Exchange<'e> {
         &self.back
     }
 
-    /// An error as the only content of a stream of which keep-alives went out already.
-    pub fn error_event(&self, error: &GatewayError) -> Bytes {
-        let Job::Chat { client, stream: Some(framing) } = self.admitted.job else {
-            return Bytes::new();
-        };
-        let label = self.admitted.plan.candidates.first().map(|candidate| self.label(candidate));
-        label
-            .and_then(|label| Translator::new(client, client, framing, label).ok())
-            .map(|mut translator| translator.fail(error, self.request_id))
-            .unwrap_or_default()
-    }
-
-    fn dropped_header(&self) -> Option<String> {
-        let legal = |name: &str| name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',');
-        let names: Vec<&str> = self
-            .back
-            .dropped
-            .iter()
-            .map(AsRef::as_ref)
-            .filter(|name| legal(name))
-            .take(50)
-            .collect();
-        (!names.is_empty()).then(|| names.join(","))
-    }
-
     /// What lives as long as the process.
     pub fn services(&self) -> &Arc<Services> {
         self.services
@@ -400,86 +372,6 @@ impl<'e> Exchange<'e> {
     pub fn request_id(&self) -> &str {
         self.request_id
     }
-
-    /// What the gateway writes over the provider's words.
-    pub fn label(&self, candidate: &Candidate) -> AnswerLabel {
-        AnswerLabel {
-            id: Arc::clone(&self.admitted.generation_id),
-            model: self.admitted.shown.name(candidate),
-            provider: Arc::clone(&candidate.provider.display_name),
-            created_s: self.services.clock.unix_s(),
-            include_usage: self.settings.always_stream_usage || self.admitted.wants_usage,
-            exclude_reasoning: self.back.hides_reasoning,
-            charges: self.charges(candidate),
-        }
-    }
-
-    /// What the answer costs, for the formats that tell.
-    fn charges(&self, candidate: &Candidate) -> Option<Arc<dyn Charges>> {
-        use ApiFormat::{Completions, OpenAiChat, OpenAiResponses};
-        let tells = match self.admitted.job {
-            Job::Chat { client, .. } => {
-                matches!(client, OpenAiChat | OpenAiResponses | Completions)
-            }
-            Job::Embeddings => true,
-            Job::CountTokens(_) => false,
-        };
-        tells.then(|| -> Arc<dyn Charges> {
-            Arc::new(Tariff::new(candidate, self.admitted.body.len()))
-        })
-    }
-
-    /// A translator for the candidate's stream.
-    pub fn translator(&self, candidate: &Candidate) -> Result<Translator, GatewayError> {
-        let Job::Chat { client, stream: Some(framing) } = self.admitted.job else {
-            return Err(GatewayError::internal("a stream was answered that nobody asked for"));
-        };
-        let upstream = candidate.format();
-        let translator = Translator::new(upstream, client, framing, self.label(candidate))?;
-        let framing = candidate.provider.vendor.stream_framing();
-        let translator = match framing {
-            Framing::EventStream => translator.with_upstream_framing(framing),
-            // A client of Gemini chooses between the two for both sides.
-            Framing::Sse | Framing::JsonArray => translator,
-        };
-        Ok(translator.with_tool_names(self.back.tools.clone()))
-    }
-
-    fn keep_alive(&self) -> KeepAlive {
-        let text = match self.admitted.job {
-            Job::Chat { client, stream: Some(_) } => formats::keep_alive(client),
-            _ => None,
-        };
-        KeepAlive::new(text, self.settings.keepalive_comment)
-    }
-
-    /// Header of a streamed answer.
-    pub fn stream_header(&self) -> Result<ResponseHeader, GatewayError> {
-        let media_type = match self.admitted.job {
-            Job::Chat { stream: Some(Framing::JsonArray), .. } => "application/json",
-            _ => "text/event-stream",
-        };
-        let mut header = self.header(media_type)?;
-        insert(&mut header, "x-accel-buffering", "no")?;
-        Ok(header)
-    }
-
-    /// Header of a whole answer.
-    pub fn whole_header(&self, body_len: usize) -> Result<ResponseHeader, GatewayError> {
-        let mut header = self.header("application/json")?;
-        insert(&mut header, "content-length", &body_len.to_string())?;
-        Ok(header)
-    }
-
-    fn header(&self, media_type: &'static str) -> Result<ResponseHeader, GatewayError> {
-        let mut header = super::reject::header(200, media_type, self.request_id)?;
-        insert(&mut header, "x-generation-id", &self.admitted.generation_id)?;
-        limit::show(self.standing, &mut header)?;
-        if let Some(dropped) = self.dropped_header() {
-            insert(&mut header, "x-arouter-dropped", &dropped)?;
-        }
-        Ok(header)
-    }
 }
 
 /// Where the loop stands.
@@ -497,14 +389,4 @@ impl Cursor {
         self.keys.clear();
         self.replaced_stale = false;
     }
-}
-
-fn insert(
-    header: &mut ResponseHeader,
-    name: &'static str,
-    value: &str,
-) -> Result<(), GatewayError> {
-    header
-        .insert_header(name, value)
-        .map_err(|error| GatewayError::internal(format!("response header {name}: {error}")))
 }

@@ -72,7 +72,7 @@ impl Holds {
     ) -> Result<(), GatewayError> {
         self.tokens_estimate = demand.probable_tokens();
         let admission = reserve(services, key, (demand, candidates));
-        let admission = admission.map_err(|refused| self.refuse(refused))?;
+        let admission = admission.map_err(|refused| self.refuse(*refused))?;
         self.standing = admission.standing();
         self.admission = Some(admission);
         Ok(())
@@ -91,7 +91,7 @@ impl Holds {
         self.model = None;
         if is_limited {
             let entered = enter_model(services, candidate, self.tokens_estimate);
-            let hold = entered.map_err(|refused| self.refuse(refused))?;
+            let hold = entered.map_err(|refused| self.refuse(*refused))?;
             self.note_standing(hold.standing());
             self.model = Some((Arc::clone(&candidate.canonical), hold));
         }
@@ -139,7 +139,7 @@ fn reserve(
     services: &Services,
     key: &ApiKey,
     (demand, candidates): (&Demand, &[Candidate]),
-) -> Result<Admission, Refused> {
+) -> Result<Admission, Box<Refused>> {
     let is_byok = |candidate: &Candidate| candidate.provider.byok;
     let free = candidates.first().is_some_and(|first| first.canonical.ends_with(FREE_VARIANT));
     let ask = Ask {
@@ -151,7 +151,7 @@ fn reserve(
     };
     services.meters.admit(&key.meter, &key.policy, &ask).map_err(|refusal| {
         services.metrics.count_refusal(reason(&refusal));
-        refused(&refusal)
+        Box::new(refused(&refusal))
     })
 }
 
@@ -161,7 +161,7 @@ fn enter_model(
     services: &Services,
     candidate: &Candidate,
     tokens_estimate: u64,
-) -> Result<RateHold, Refused> {
+) -> Result<RateHold, Box<Refused>> {
     let meters = &services.meters;
     let (meter, now_s) = (meters.model(&candidate.canonical), meters.now_s());
     meter.enter(&candidate.rate_limit, tokens_estimate, now_s).map_err(|refusal| {
@@ -174,7 +174,7 @@ fn enter_model(
             RateRefusal::Concurrent { limit } => running(Subject::Model, limit),
         };
         refused.error.retry = Retry::OtherEndpoint;
-        refused
+        Box::new(refused)
     })
 }
 

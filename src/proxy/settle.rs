@@ -31,8 +31,18 @@ pub struct UsageGuard {
     may_be_lost: bool,
     /// Whether the key has a spending limit.
     is_limited: bool,
-    opened: bool,
-    settled: bool,
+    stage: Stage,
+}
+
+/// How far a record has come; it never goes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    /// Nothing was sent to a provider.
+    New,
+    /// The journal knows that the request is under way.
+    Opened,
+    /// The journal has its end.
+    Settled,
 }
 
 /// What is known when a record is opened.
@@ -100,8 +110,7 @@ impl UsageGuard {
             holds: Holds::default(),
             may_be_lost: opening.may_be_lost,
             is_limited: opening.key.policy.limit.is_some(),
-            opened: false,
-            settled: false,
+            stage: Stage::New,
         }
     }
 
@@ -169,9 +178,10 @@ impl UsageGuard {
     /// if the process dies: the prompt, estimated, at the price of the noted endpoint. Only the
     /// first call does so. After an error the request must not be sent.
     pub fn open_record(&mut self) -> Result<(), GatewayError> {
-        if std::mem::replace(&mut self.opened, true) {
+        if self.stage >= Stage::Opened {
             return Ok(());
         }
+        self.stage = Stage::Opened;
         match self.services.journal.open_request(&self.abandoned()) {
             Err(error) if !self.may_be_lost => {
                 let text = "usage cannot be recorded at the moment";
@@ -193,7 +203,7 @@ impl UsageGuard {
 
     /// Writes the record to the journal. The first call counts, later ones do nothing.
     pub fn settle(&mut self, outcome: Outcome, status: u16, error: Option<Kind>) {
-        if std::mem::replace(&mut self.settled, true) {
+        if std::mem::replace(&mut self.stage, Stage::Settled) == Stage::Settled {
             return;
         }
         self.fill_in_answer(outcome, status, error);
@@ -276,20 +286,20 @@ impl UsageGuard {
             holds: std::mem::take(&mut self.holds),
             may_be_lost: self.may_be_lost,
             is_limited: self.is_limited,
-            opened: self.opened,
-            settled: self.settled,
+            stage: self.stage,
         };
-        self.settled = true;
+        self.stage = Stage::Settled;
         detached
     }
 
     /// How the request ended, seen from an error.
     pub fn fail(&mut self, error: &GatewayError) {
         let is_refusal = matches!(error.kind, Kind::RateLimitExceeded | Kind::PaymentRequired);
-        if is_refusal && !self.opened {
+        if is_refusal && self.stage == Stage::New {
             // A limit of ours: nothing was sent and nothing is recorded, whoever keeps trying.
-            self.settled = true;
-            return self.holds.undo();
+            self.stage = Stage::Settled;
+            self.holds.undo();
+            return;
         }
         let outcome = match error.kind {
             Kind::ClientClosed => Outcome::Cancelled,

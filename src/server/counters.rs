@@ -55,10 +55,10 @@ pub async fn keep_comparing(services: &Services) {
 /// Raises what was spent to what the store knows of; returns what the counters had missed.
 async fn raise_spending(services: &Services) -> Result<PicoUsd, StoreError> {
     let now_s = services.meters.now_s();
-    let now_ms = i64::try_from(now_s.saturating_mul(1000)).unwrap_or(i64::MAX);
+    let at_ms = to_ms(now_s);
     let account = services.store.account_usage().await?;
     let mut drift = services.meters.account().raise_spent_to(account);
-    let sums = services.store.key_sums(now_ms).await?;
+    let sums = services.store.key_sums(at_ms).await?;
     for key in keys(services) {
         let Some(of_key) = sums.get(&*key.hash_hex) else { continue };
         let reset = key.policy.limit_reset;
@@ -67,6 +67,10 @@ async fn raise_spending(services: &Services) -> Result<PicoUsd, StoreError> {
         drift = drift.saturating_add(raised);
     }
     Ok(drift)
+}
+
+fn to_ms(unix_s: u64) -> i64 {
+    i64::try_from(unix_s.saturating_mul(1000)).unwrap_or(i64::MAX)
 }
 
 /// What counts towards a key's limit in its present period.
@@ -84,11 +88,7 @@ fn spent_in(sums: &KeySums, reset: LimitReset, include_byok: bool) -> PicoUsd {
 /// Fills the windows of the present minute and day with what was asked in them before the start.
 async fn resume_windows(services: &Services) -> Result<(), StoreError> {
     let now_s = services.meters.now_s();
-    let since = async |span_s: u64| {
-        let from_s = now_s - now_s % span_s;
-        let from_ms = i64::try_from(from_s.saturating_mul(1000)).unwrap_or(i64::MAX);
-        services.store.asked_since(from_ms).await
-    };
+    let since = async |span_s: u64| services.store.asked_since(to_ms(now_s - now_s % span_s)).await;
     let (minute, day) = (since(MINUTE_S).await?, since(DAY_S).await?);
     let by_key = windows((&minute, &day), |asked| &asked.key_hash);
     let by_model = windows((&minute, &day), |asked| &asked.model);

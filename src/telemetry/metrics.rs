@@ -125,25 +125,13 @@ impl Metrics {
         let make = Maker(Registry::new());
         let metrics = Self {
             series: DashMap::new(),
-            requests: make.counters(
-                "arouter_requests_total",
-                "Requests answered, by route and class of status.",
-                &["operation", "provider", "model", "status_class"],
-            )?,
+            requests: requests(&make)?,
             durations: durations()?,
             first_token: first_token()?,
             per_output_token: per_output_token()?,
             overhead: overhead()?,
-            failovers: make.counters(
-                "arouter_failovers_total",
-                "Requests that went on to another endpoint, by reason.",
-                &["from", "to", "reason"],
-            )?,
-            attempts: make.counters(
-                "arouter_upstream_attempts_total",
-                "Upstream attempts, by provider and outcome.",
-                &["provider", "outcome"],
-            )?,
+            failovers: failovers(&make)?,
+            attempts: attempts(&make)?,
             tokens: make.counters("arouter_tokens_total", "Tokens, by kind.", &["type"])?,
             auth_failures: make.counters(
                 "arouter_auth_failures_total",
@@ -166,10 +154,7 @@ impl Metrics {
                 &["result"],
             )?,
             cost_usd: make.amount("arouter_cost_usd_total", "Cost of all answers in USD.")?,
-            config_info: prometheus::IntGaugeVec::new(
-                Opts::new("arouter_config_info", "Hash of the configuration in force."),
-                &["hash"],
-            )?,
+            config_info: config_info()?,
             last_reload_success: Gauge::new(
                 "arouter_config_last_reload_success_timestamp_seconds",
                 "When the configuration in force was loaded.",
@@ -404,6 +389,37 @@ impl Maker {
         self.0.register(Box::new(gauge.clone()))?;
         Ok(gauge)
     }
+}
+
+fn requests(make: &Maker) -> Result<IntCounterVec, prometheus::Error> {
+    make.counters(
+        "arouter_requests_total",
+        "Requests answered, by route and class of status.",
+        &["operation", "provider", "model", "status_class"],
+    )
+}
+
+fn failovers(make: &Maker) -> Result<IntCounterVec, prometheus::Error> {
+    make.counters(
+        "arouter_failovers_total",
+        "Requests that went on to another endpoint, by reason.",
+        &["from", "to", "reason"],
+    )
+}
+
+fn attempts(make: &Maker) -> Result<IntCounterVec, prometheus::Error> {
+    make.counters(
+        "arouter_upstream_attempts_total",
+        "Upstream attempts, by provider and outcome.",
+        &["provider", "outcome"],
+    )
+}
+
+fn config_info() -> Result<prometheus::IntGaugeVec, prometheus::Error> {
+    prometheus::IntGaugeVec::new(
+        Opts::new("arouter_config_info", "Hash of the configuration in force."),
+        &["hash"],
+    )
 }
 
 fn durations() -> Result<HistogramVec, prometheus::Error> {

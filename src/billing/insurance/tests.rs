@@ -35,15 +35,23 @@ fn charged(outcome: Outcome, observed: &Observed) -> Option<(u64, u64, bool)> {
     (!bill.is_free).then_some((counts.0, counts.1, bill.is_estimated))
 }
 
+/// An ending: its name, how the request ended, what was seen, what is charged.
+type Ending = (&'static str, Outcome, Observed, Option<(u64, u64, bool)>);
+
+fn check(endings: &[Ending]) {
+    for (what, outcome, observed, expected) in endings {
+        assert_eq!(charged(*outcome, observed), *expected, "{what}");
+    }
+}
+
 #[test]
-fn every_way_to_end_has_its_price() {
+fn what_the_insurance_covers_is_free() {
     let none = [None, None];
     let zero = [Some(10), Some(0)];
     let some = [Some(10), Some(5)];
     let torn = |counts| seen(counts, None);
-    let cases = [
+    check(&[
         ("an ordinary answer", Complete, seen(some, Some((Stop, "stop"))), Some((10, 5, false))),
-        // What the insurance covers.
         ("empty without a reason", Complete, seen(zero, None), None),
         ("empty, the reason is missing", Complete, seen(zero, Some((Stop, "-"))), None),
         ("empty, the reason is blank", Complete, seen(zero, Some((Stop, ""))), None),
@@ -60,7 +68,14 @@ fn every_way_to_end_has_its_price() {
         ("failed before the first token", Failed, begun(torn([Some(10), Some(1)])), None),
         ("timed out before the first token", Partial, begun(torn(none)), None),
         ("cut off by a crash, unseen", Abandoned, torn(none), None),
-        // What it does not cover.
+    ]);
+}
+
+#[test]
+fn what_it_does_not_cover_is_charged() {
+    let zero = [Some(10), Some(0)];
+    let some = [Some(10), Some(5)];
+    check(&[
         (
             "max_tokens too small",
             Complete,
@@ -82,7 +97,16 @@ fn every_way_to_end_has_its_price() {
             with_content(seen(some, Some((Error, "x"))), 40, 40),
             Some((10, 5, false)),
         ),
-        // The provider's counts, and the gateway's where they are missing.
+    ]);
+}
+
+#[test]
+fn counts_are_the_providers_where_it_counts() {
+    let none = [None, None];
+    let zero = [Some(10), Some(0)];
+    let some = [Some(10), Some(5)];
+    let torn = |counts| seen(counts, None);
+    check(&[
         (
             "zero is zero",
             Complete,
@@ -141,10 +165,7 @@ fn every_way_to_end_has_its_price() {
             seen(zero, Some((Length, "x"))),
             Some((10, 0, false)),
         ),
-    ];
-    for (what, outcome, observed, expected) in cases {
-        assert_eq!(charged(outcome, &observed), expected, "{what}");
-    }
+    ]);
 }
 
 #[test]

@@ -33,7 +33,9 @@ fn without_costs(line: &str, path: &str) -> Option<Value> {
     let mut event: Value = serde_json::from_str(line.strip_prefix("data:")?).ok()?;
     let usage = event.pointer_mut(path).and_then(Value::as_object_mut);
     if let Some(usage) = usage {
-        NAMES.iter().for_each(|name| drop(usage.remove(*name)));
+        for name in NAMES {
+            usage.remove(name);
+        }
     }
     Some(event)
 }
