@@ -20,6 +20,7 @@ mod asks;
 mod attribution;
 mod bodies;
 mod certificates;
+mod clock;
 mod costs;
 mod crashes;
 mod disconnects;
