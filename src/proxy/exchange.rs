@@ -82,6 +82,7 @@ impl<'e> Exchange<'e> {
         client: &mut Downstream<'_>,
         guard: &mut UsageGuard,
     ) -> Result<(), Broken> {
+        self.standing = guard.standing();
         if let Some(counted) = self.count_here()? {
             return respond::here(self, client, guard, counted).await;
         }

@@ -63,6 +63,13 @@ impl Holds {
         self.standing
     }
 
+    /// Notes how the key's limits stand before the request takes its place in them, for an answer
+    /// that comes without that.
+    pub fn look_at(&mut self, services: &Services, key: &ApiKey) {
+        let now_s = services.meters.now_s();
+        self.standing = key.meter.rates.standing(&key.policy.rate_limit, now_s);
+    }
+
     /// Lets a request of this key in that may go to these endpoints.
     pub fn reserve(
         &mut self,

@@ -156,6 +156,7 @@ async fn infer(
             may_be_lost: may_be_lost((services, snapshot), key),
         },
     );
+    guard.holds().look_at(services, key);
     attribution::note(guard.record_mut(), &asked.headers);
     context.access.generation_id = Some(id);
     if let Operation::Raw { provider, path } = &asked.operation {
