@@ -163,6 +163,9 @@ fn generation(at: usize) -> Generation {
         user: at.is_multiple_of(4).then(|| format!("user-{}", at % 1000)),
         referer: None,
         app_title: None,
+        app_categories: None,
+        session_id: None,
+        user_agent: None,
     }
 }
 
