@@ -114,7 +114,7 @@ impl Keys {
     async fn new(count: usize) -> Result<(Self, usize), Failure> {
         let meters = Arc::new(Meters::new(SteadyClock::new(Clock::System)));
         meters.account().set_terms(Terms::Prepaid);
-        meters.account().top_up(PicoUsd::from_pico(i128::from(u64::MAX)));
+        meters.account().grant(PicoUsd::from_pico(i128::from(u64::MAX)));
         let authenticator = Arc::new(Authenticator::new(Arc::clone(&meters)));
         let store = Store::open("memory:").await?;
         let mut write = store.begin_write().await?;
@@ -201,8 +201,14 @@ impl Keys {
             Way::OfFile => black_box(find(&self.of_file, index)).map(drop),
             Way::OfStore => black_box(find(&self.nothing, index)).map(drop),
             Way::Limits => self.admit(self.found.get(index)?),
-            Way::Whole => self.admit(&find(&self.nothing, index)?),
-            Way::OneKey => self.admit(&find(&self.nothing, 0)?),
+            Way::Whole => {
+                let key = find(&self.nothing, index)?;
+                self.admit(&key)
+            }
+            Way::OneKey => {
+                let key = find(&self.nothing, 0)?;
+                self.admit(&key)
+            }
         }
     }
 
