@@ -85,7 +85,9 @@ fn main() -> Result<(), Failure> {
     println!("load average and cores: {}", load()?);
     println!("\nprocessor time of a request, ns; aim for the whole: {REQUEST_AIM_NS:.0}");
     print!("{:>8}{:>9}", "keys", "threads");
-    WAYS.iter().for_each(|(_, title)| print!("{title:>16}"));
+    for (_, title) in WAYS {
+        print!("{title:>16}");
+    }
     println!();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut bytes = 0;
@@ -97,7 +99,7 @@ fn main() -> Result<(), Failure> {
             println!("{:>17}{:>16}", "allocations", keys.allocations()?);
         }
     }
-    println!("\nmemory of a key, bytes{:>12}   aim {KEY_AIM_BYTES}", bytes);
+    println!("\nmemory of a key, bytes{bytes:>12}   aim {KEY_AIM_BYTES}");
     report_journal()?;
     println!("\nload average and cores: {}", load()?);
     Ok(())
@@ -151,7 +153,9 @@ impl Keys {
         }
         for (threads, figures) in THREADS.iter().zip(figures.chunks_mut(WAYS.len())) {
             print!("{count:>8}{threads:>9}");
-            figures.iter_mut().for_each(|rounds| print!("{:>16.0}", median(rounds)));
+            for rounds in &mut figures {
+                print!("{:>16.0}", median(rounds));
+            }
             println!();
         }
         Ok(())
@@ -314,7 +318,9 @@ fn report_journal() -> Result<(), Failure> {
         ["before it is sent", "when it has ended"].iter().zip(figures.chunks_mut(2))
     {
         print!("{title:22}");
-        figures.iter_mut().for_each(|rounds| print!("{:>16.0}", median(rounds)));
+        for rounds in &mut figures {
+            print!("{:>16.0}", median(rounds));
+        }
         println!();
     }
     drop(journal);

@@ -6,6 +6,12 @@
 
 #![expect(clippy::print_stdout, reason = "the table is the result")]
 
+#[expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "the server of the tests, where they are allowed"
+)]
 #[path = "../tests/it/postgres_server.rs"]
 mod postgres_server;
 
