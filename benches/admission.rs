@@ -153,7 +153,7 @@ impl Keys {
         }
         for (threads, figures) in THREADS.iter().zip(figures.chunks_mut(WAYS.len())) {
             print!("{count:>8}{threads:>9}");
-            for rounds in &mut figures {
+            for rounds in figures.iter_mut() {
                 print!("{:>16.0}", median(rounds));
             }
             println!();
@@ -318,7 +318,7 @@ fn report_journal() -> Result<(), Failure> {
         ["before it is sent", "when it has ended"].iter().zip(figures.chunks_mut(2))
     {
         print!("{title:22}");
-        for rounds in &mut figures {
+        for rounds in figures.iter_mut() {
             print!("{:>16.0}", median(rounds));
         }
         println!();
