@@ -15,7 +15,7 @@ KEYS = $$OPENAI_API_KEY$$ANTHROPIC_API_KEY$$GEMINI_API_KEY
 APT_INSTALL = [ "$$(id -u)" = 0 ] && apt-get update -qq && \
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
 
-.PHONY: help run build test lint fmt doc unit-test catalog-test corpus-test sdk-test sdk-python sdk-node loom bench bench-guard fuzz conf catalog clean tools postgres
+.PHONY: help run build test lint fmt doc unit-test catalog-test corpus-test sdk-test sdk-python sdk-node loom bench bench-guard fuzz conf catalog clean tools postgres faketime
 
 help:
 	@echo "make run    build the release and serve on 127.0.0.1:8080"
@@ -64,7 +64,7 @@ lint: tools
 	@$(CARGO) fmt --check
 	@$(CARGO) clippy --locked --all-targets -- -D warnings
 
-unit-test: tools postgres
+unit-test: tools postgres faketime
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
 		$(CARGO) nextest run --locked --cargo-quiet --status-level fail --hide-progress-bar \
 			-E 'not binary(corpus)'; \
@@ -149,6 +149,15 @@ postgres:
 	@{ command -v initdb || ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1 || \
 		{ $(APT_INSTALL) postgresql; } || \
 		{ echo "PostgreSQL is needed for the tests: install the package postgresql" >&2; exit 1; }
+
+# The tests of clocks set the clock of one process: with the machine's own library, or Debian's
+# package unpacked below .tools/.
+FAKETIME = usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1
+faketime:
+	@[ -e /$(FAKETIME) ] || [ -e .tools/faketime/$(FAKETIME) ] || { mkdir -p .tools/faketime && \
+		cd .tools/faketime && apt-get -o APT::Sandbox::User=root download -qq libfaketime \
+		&& dpkg -x libfaketime_*.deb .; } || \
+		{ echo "libfaketime is needed for the tests: install the package libfaketime" >&2; exit 1; }
 
 # A dependency written in C is built with cmake.
 tools:

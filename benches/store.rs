@@ -6,6 +6,12 @@
 
 #![expect(clippy::print_stdout, reason = "the table is the result")]
 
+#[expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "the server of the tests, where they are allowed"
+)]
 #[path = "../tests/it/postgres_server.rs"]
 mod postgres_server;
 
@@ -163,6 +169,9 @@ fn generation(at: usize) -> Generation {
         user: at.is_multiple_of(4).then(|| format!("user-{}", at % 1000)),
         referer: None,
         app_title: None,
+        app_categories: None,
+        session_id: None,
+        user_agent: None,
     }
 }
 

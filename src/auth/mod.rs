@@ -15,8 +15,8 @@ pub use credential::Credential;
 pub use key_book::{Change, KeyBook, Turn};
 pub use key_table::KeyTable;
 
-use crate::clock::Clock;
 use crate::error::{GatewayError, Kind};
+use crate::limits::Meters;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use stored_keys::StoredKeys;
@@ -28,7 +28,9 @@ pub struct Authenticator {
     /// Hashes that were not found, each with the generation of the tables that was looked at.
     unknown: moka::sync::Cache<[u8; 32], u64>,
     generation: AtomicU64,
-    clock: Clock,
+    /// Tells the time that keys end by: it does not jump, so that a clock put back for a moment
+    /// revives no key.
+    meters: Arc<Meters>,
 }
 
 /// Bound of the negative cache; one entry is a hash.
@@ -37,8 +39,8 @@ const MAX_REMEMBERED_UNKNOWN_KEYS: u64 = 100_000;
 const UNKNOWN_KEY_TTL: std::time::Duration = std::time::Duration::from_mins(1);
 
 impl Authenticator {
-    /// An authenticator that knows no stored key yet.
-    pub fn new(clock: Clock) -> Self {
+    /// An authenticator that knows no stored key yet, and goes by the time of `meters`.
+    pub fn new(meters: Arc<Meters>) -> Self {
         Self {
             stored: StoredKeys::default(),
             unknown: moka::sync::Cache::builder()
@@ -46,7 +48,7 @@ impl Authenticator {
                 .time_to_live(UNKNOWN_KEY_TTL)
                 .build(),
             generation: AtomicU64::new(0),
-            clock,
+            meters,
         }
     }
 
@@ -84,7 +86,7 @@ impl Authenticator {
             self.unknown.insert(hash, generation);
             return Err(invalid_key());
         };
-        if key.is_usable(self.clock.unix_ms()) { Ok(key) } else { Err(invalid_key()) }
+        if key.is_usable(self.meters.now_ms()) { Ok(key) } else { Err(invalid_key()) }
     }
 
     /// The stored key, unless this generation of the table is known not to have it. A key of the
@@ -104,10 +106,16 @@ fn invalid_key() -> GatewayError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
+    use crate::limits::SteadyClock;
 
     fn key(secret: &str, disabled: bool) -> ApiKey {
         let key = ApiKey::example(secret);
         ApiKey { disabled, ..key }
+    }
+
+    fn authenticator() -> Authenticator {
+        Authenticator::new(Arc::new(Meters::new(SteadyClock::new(Clock::System))))
     }
 
     fn presented(secret: &str) -> Option<Credential> {
@@ -118,7 +126,7 @@ mod tests {
 
     #[test]
     fn an_unknown_key_works_as_soon_as_it_is_made() {
-        let authenticator = Authenticator::new(Clock::System);
+        let authenticator = authenticator();
         let file = KeyTable::default();
         let credential = presented("made-later");
         assert!(authenticator.identify(&file, credential.as_ref()).is_err());
@@ -130,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_key_that_enters_the_file_is_not_held_back_by_what_was_remembered() {
-        let authenticator = Authenticator::new(Clock::System);
+        let authenticator = authenticator();
         let credential = presented("in-the-file");
         assert!(authenticator.identify(&KeyTable::default(), credential.as_ref()).is_err());
         let file = KeyTable::new([key("in-the-file", false)]);
@@ -139,7 +147,7 @@ mod tests {
 
     #[test]
     fn every_refusal_reads_the_same() {
-        let authenticator = Authenticator::new(Clock::System);
+        let authenticator = authenticator();
         let mut expired = key("expired", false);
         expired.expires_at_ms = Some(1);
         let file = KeyTable::new([key("disabled", true), expired]);

@@ -18,7 +18,7 @@ use crate::config::{Config, KeyConfig, KeyKind};
 use crate::id;
 use crate::secret::Secret;
 use crate::store::{KeyRecord, KeyTotals, Store, StoreError};
-use policy::{CreateArgs, PolicyArgs, UpdateArgs, word};
+use policy::{CreateArgs, UpdateArgs, word};
 
 /// Fewest digits of a hash that name a key.
 const MIN_HASH_DIGITS: usize = 6;
@@ -114,7 +114,6 @@ impl Keys {
             ..args.record()
         };
         args.policy.apply(&mut key);
-        warn_of_idle_limits(&args.policy);
         self.refuse_static(&key.name)?;
         let mut write = self.store.begin_write().await.map_err(failed)?;
         write.insert_key(&key).await.map_err(failed)?;
@@ -159,7 +158,6 @@ impl Keys {
     async fn update(&self, args: &UpdateArgs) -> Result<(), CliError> {
         let mut key = self.find(&args.named.key).await?;
         args.apply(&mut key);
-        warn_of_idle_limits(&args.policy);
         self.refuse_static(&key.name)?;
         self.save(key, &args.named.read).await
     }
@@ -237,12 +235,6 @@ impl Keys {
         Err(CliError::Failed(format!(
             "`{name}` is a key of the configuration file: change [keys.{name}] there"
         )))
-    }
-}
-
-fn warn_of_idle_limits(policy: &PolicyArgs) {
-    for flag in policy.without_effect() {
-        output::note(&format!("warning: {flag} is kept, but not enforced by this version"));
     }
 }
 

@@ -12,7 +12,7 @@ use crate::money::PicoUsd;
 #[serde(default, deny_unknown_fields)]
 pub struct AccountConfig {
     /// Money on the account when the store is made, in USD; omitted: postpaid, the balance is not
-    /// checked. Not enforced by this version.
+    /// checked.
     #[schemars(with = "Option<String>")]
     pub opening_balance_usd: Option<PicoUsd>,
 }

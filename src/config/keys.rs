@@ -25,27 +25,23 @@ pub struct KeyConfig {
     pub hash: Option<KeyHash>,
     /// `regular` keys call models, `management` keys call the management API.
     pub kind: KeyKind,
-    /// Most the key may spend in one period, in USD; omitted: not limited. Not
-    /// enforced by this version.
+    /// Most the key may spend in one period, in USD; omitted: not limited.
     #[schemars(with = "Option<String>")]
     pub limit_usd: Option<PicoUsd>,
-    /// When the spending counter starts again: `daily`, `weekly`, `monthly` or `never`. Not
-    /// enforced by this version.
+    /// When the spending counter starts again: `daily`, `weekly`, `monthly` or `never`.
     pub limit_reset: LimitReset,
-    /// Requests and tokens the key may use. Not enforced by this version.
+    /// Requests and tokens the key may use.
     pub rate_limit: RateLimit,
     /// Providers the key may use; omitted: all, `[]`: none.
     pub allowed_providers: Option<Vec<String>>,
     /// Patterns of models the key may use, such as `openai/*`; omitted: all, `[]`: none.
     pub allowed_models: Option<Vec<String>>,
     /// How spending is held while a request runs: `estimate` may overshoot a little, `strict`
-    /// never does. `strict` is not enforced by this version.
+    /// never does.
     pub budget_mode: BudgetMode,
-    /// Whether what providers of `byok = true` cost counts towards `limit_usd`. Not enforced by
-    /// this version.
+    /// Whether what providers of `byok = true` cost counts towards `limit_usd`.
     pub include_byok_in_limit: bool,
-    /// Whether only providers with `data_policy.zdr = true` may serve the key. Not enforced by this
-    /// version.
+    /// Whether only providers with `data_policy.zdr = true` may serve the key.
     pub enforce_zdr: bool,
     /// When the key stops working, as `2027-01-31T00:00:00Z`; omitted: never.
     #[schemars(with = "Option<String>")]

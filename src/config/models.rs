@@ -28,7 +28,7 @@ pub struct ModelConfig {
     pub context_length: Option<u64>,
     /// Most tokens of one answer.
     pub max_completion_tokens: Option<u64>,
-    /// What all keys together may ask of it; omitted: not limited. Not enforced by this version.
+    /// What all keys together may ask of it; omitted: not limited.
     pub rate_limit: RateLimit,
 }
 

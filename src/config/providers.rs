@@ -61,12 +61,10 @@ pub struct ProviderConfig {
     /// Whether the provider stops working, and charging, when the connection is closed. Otherwise
     /// an abandoned stream is read to its end to learn its real usage.
     pub honours_cancel: bool,
-    /// What the provider does with prompts; matched against the caller's data policy. Not
-    /// enforced by this version.
+    /// What the provider does with prompts; matched against the caller's data policy.
     pub data_policy: DataPolicy,
     /// Whether its credentials belong to the callers' own contract with the provider: the cost is
-    /// recorded, but neither the account nor, by default, a key's limit is charged. Not enforced
-    /// by this version.
+    /// recorded, but neither the account nor, by default, a key's limit is charged.
     pub byok: bool,
     /// Whether a missing credential is an error instead of a warning.
     pub required: bool,
@@ -237,8 +235,8 @@ impl Default for Timeouts {
 pub struct DataPolicy {
     /// Zero data retention is agreed.
     pub zdr: bool,
-    /// Prompts may be used for training.
+    /// Prompts may be used for training. Not enforced by this version.
     pub trains: bool,
-    /// Days prompts are kept; omitted: unknown.
+    /// Days prompts are kept; omitted: unknown. Not enforced by this version.
     pub retains_days: Option<u32>,
 }

@@ -21,7 +21,7 @@ pub struct StoreConfig {
     pub journal_dir: PathBuf,
     /// Whether requests are served while their usage cannot be recorded, because the disk is full
     /// or broken: `stop` refuses them, `serve` refuses only keys with a spending limit and counts
-    /// what was lost. Not enforced by this version.
+    /// what was lost.
     pub unrecorded: Unrecorded,
     /// Days the record of a request is kept; 0: for ever. Sums by day are kept in any case.
     pub retention_days: u32,

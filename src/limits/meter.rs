@@ -62,6 +62,11 @@ impl Meters {
         self.clock.unix_s()
     }
 
+    /// The same in Unix milliseconds.
+    pub fn now_ms(&self) -> i64 {
+        self.clock.unix_ms()
+    }
+
     /// Counters of the key with this hash, made if there are none. A `reset` other than before
     /// begins another period; tell it what was spent in it ([`Budget::raise_spent_to`]).
     pub fn key(&self, hash: &[u8; 32], reset: LimitReset) -> Arc<KeyMeter> {

@@ -90,7 +90,8 @@ impl ProxyHttp for Gateway {
     fn new_ctx(&self) -> RequestContext {
         RequestContext {
             started: Instant::now(),
-            created_ms: self.services.clock.unix_ms(),
+            // The time that limits go by: a record counts in the window and day it was let in.
+            created_ms: self.services.meters.now_ms(),
             request_id: String::new(),
             snapshot: None,
             surface: Surface::V1,

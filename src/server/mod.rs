@@ -195,8 +195,8 @@ fn services(
         .enable_all()
         .build()
         .map_err(|error| StartError::Internal(error.to_string()))?;
-    let authenticator = Arc::new(Authenticator::new(clock.clone()));
     let meters = Arc::new(Meters::new(SteadyClock::new(clock.clone())));
+    let authenticator = Arc::new(Authenticator::new(Arc::clone(&meters)));
     let (store, key_book) = runtime
         .block_on(async {
             let store = Store::open(store_config.url.expose()).await?;

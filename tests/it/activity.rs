@@ -139,7 +139,11 @@ async fn good(rig: &Rig, key: &str, path: &str) -> Answer {
 
 /// A time or text as a value of a query.
 fn escaped(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    use std::fmt::Write;
+    text.bytes().fold(String::new(), |mut escaped, byte| {
+        write!(escaped, "%{byte:02X}").unwrap();
+        escaped
+    })
 }
 
 type Keep<'a> = Box<dyn Fn(&Generation) -> bool + 'a>;

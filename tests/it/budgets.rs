@@ -162,10 +162,10 @@ impl End {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn however_requests_end_nothing_stays_held_and_the_books_agree() {
+    const EACH: usize = 16;
     let provider = "timeouts = { first_byte_ms = 700, idle_ms = 700 }";
     let rig = Rig::with(Plan { provider, more: MANAGER, ..Plan::default() }).await;
     let key = Spender::make(&rig, strict(1_000 * COST)).await;
-    const EACH: usize = 16;
     let total = EACH * End::ALL.len();
     let limit = tokio::sync::Semaphore::new(64);
     let asks = (0..total).map(async |number| {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 const BOTH: [Http; 2] = [Http::One, Http::Two];
-const SHORT_TIMES: &str = "timeouts = { connect_ms = 300, first_byte_ms = 700, first_token_ms = 700, \
+const SHORT_TIMES: &str = "timeouts = { connect_ms = 1500, first_byte_ms = 700, first_token_ms = 700, \
 idle_ms = 700, total_ms = 2500 }";
 
 async fn rig() -> Rig {

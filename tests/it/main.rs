@@ -21,6 +21,7 @@ mod attribution;
 mod bodies;
 mod budgets;
 mod certificates;
+mod clock;
 mod costs;
 mod crashes;
 mod disconnects;

@@ -36,12 +36,9 @@ struct Process {
 
 impl Process {
     fn new(store: &Store) -> Self {
-        let authenticator = Arc::new(Authenticator::new(Clock::System));
-        let book = KeyBook::new(
-            store.clone(),
-            Arc::clone(&authenticator),
-            Arc::new(Meters::new(SteadyClock::new(Clock::System))),
-        );
+        let meters = Arc::new(Meters::new(SteadyClock::new(Clock::System)));
+        let authenticator = Arc::new(Authenticator::new(Arc::clone(&meters)));
+        let book = KeyBook::new(store.clone(), Arc::clone(&authenticator), meters);
         Self { authenticator, book }
     }
 

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::super::{ConfigArgs, ReadArgs};
 use super::NamedArgs;
-use crate::config::{BudgetMode, KeyKind, LimitReset, RateLimit, is_unenforced};
+use crate::config::{BudgetMode, KeyKind, LimitReset, RateLimit};
 use crate::money::PicoUsd;
 use crate::store::KeyRecord;
 
@@ -153,28 +153,6 @@ impl PolicyArgs {
         set(&mut key.allowed_models, self.allowed_models.as_ref().map(|list| &list.0));
         let expires_ms = self.expires_at.map(|time| time.0.map(Timestamp::as_millisecond));
         set(&mut key.expires_ms, expires_ms.as_ref());
-    }
-}
-
-impl PolicyArgs {
-    /// The flags that were given but have no effect in this version.
-    pub(super) fn without_effect(&self) -> Vec<&'static str> {
-        let strict = self.budget_mode == Some(BudgetMode::Strict);
-        let rate_limits = [
-            self.requests_per_minute,
-            self.requests_per_day,
-            self.tokens_per_minute,
-            self.concurrent,
-        ];
-        let limits_rate = rate_limits.into_iter().flatten().any(|limit| limit.0.is_some());
-        let given = [
-            ("--limit", "keys.*.limit_usd", self.limit.is_some_and(|limit| limit.0.is_some())),
-            ("--limit-reset", "keys.*.limit_reset", self.limit_reset.is_some()),
-            ("--budget-mode strict", "keys.*.budget_mode", strict),
-            ("a rate limit", "keys.*.rate_limit", limits_rate),
-        ];
-        let idle = given.iter().filter(|(_, path, given)| *given && is_unenforced(path));
-        idle.map(|(flag, ..)| *flag).collect()
     }
 }
 

@@ -95,24 +95,3 @@ fn a_management_key_is_named_by_its_prefix() {
     assert!(key.label.starts_with("lr_mgmt_"));
     assert_eq!((key.name.as_str(), key.kind), ("management", KeyKind::Management));
 }
-
-#[test]
-fn limits_without_effect_are_named() {
-    for (line, flags) in [
-        ("create --limit 5 --concurrent 2", vec!["--limit", "a rate limit"]),
-        ("create --limit none --concurrent none --budget-mode estimate", vec![]),
-        (
-            "create --limit-reset daily --budget-mode strict",
-            vec!["--limit-reset", "--budget-mode strict"],
-        ),
-        ("create --allowed-models openai/*", vec![]),
-    ] {
-        let words = ["arouter", "keys"].into_iter().chain(line.split(' '));
-        match Cli::try_parse_from(words).unwrap().command {
-            super::super::Command::Keys(KeysCommand::Create(args)) => {
-                assert_eq!(args.policy.without_effect(), flags, "{line}");
-            }
-            _ => panic!("not a key command"),
-        }
-    }
-}
