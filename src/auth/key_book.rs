@@ -9,7 +9,7 @@
 use super::Authenticator;
 use super::api_key::{ApiKey, hash_from_hex};
 use super::stored_keys::StoredKeys;
-use crate::limits::{Meters, Terms};
+use crate::limits::{Meters, PeriodSpan, Terms};
 use crate::money::PicoUsd;
 use crate::store::{Credit, KeyRecord, RememberedAnswer, Store, StoreError, Write};
 use std::sync::Arc;
@@ -65,6 +65,21 @@ impl KeyBook {
             account.set_terms(Terms::Prepaid);
         }
         Ok(())
+    }
+
+    /// What a changed key spent so far in the period that its limit now has, as the store knows it.
+    async fn spent_before(&self, patch: &Patch) -> PicoUsd {
+        let Patch::Put(record) = patch else { return PicoUsd::ZERO };
+        let now_s = self.meters.now_s();
+        let now_ms = i64::try_from(now_s.saturating_mul(1000)).unwrap_or(i64::MAX);
+        match self.store.key_sums_of(&record.hash, now_ms).await {
+            Ok(sums) => sums.counted(record.limit_reset, record.include_byok_in_limit),
+            Err(error) => {
+                // The change is made; the counters are compared with the store again before long.
+                tracing::warn!(%error, "what a changed key has spent could not be read");
+                PicoUsd::ZERO
+            }
+        }
     }
 
     /// Waits for its turn to change something.
@@ -175,9 +190,13 @@ impl Change<'_> {
         write.commit().await?;
         if !patches.is_empty() {
             let meters = &turn.book.meters;
+            let mut spent = Vec::with_capacity(patches.len());
+            for patch in &patches {
+                spent.push(turn.book.spent_before(patch).await);
+            }
             turn.book.authenticator.change_stored(|table| {
-                for patch in patches {
-                    patch.apply(table, meters);
+                for (patch, spent) in patches.into_iter().zip(spent) {
+                    patch.apply(table, meters, spent);
                 }
             });
         }
@@ -196,10 +215,13 @@ impl Change<'_> {
 }
 
 impl Patch {
-    fn apply(self, table: &StoredKeys, meters: &Meters) {
+    /// `spent`: what the key spent so far in the present period of its limit.
+    fn apply(self, table: &StoredKeys, meters: &Meters, spent: PicoUsd) {
         match self {
             Self::Put(record) => {
                 if let Some(key) = ApiKey::of(&record, meters) {
+                    let span = PeriodSpan::at(record.limit_reset, meters.now_s());
+                    key.meter.spend.raise_spent_to(spent, span);
                     table.put(key);
                 }
             }

@@ -1,4 +1,4 @@
-//! Reads token counts from a provider's answer without reading anything else.
+//! Reads token counts and the model from a provider's answer without reading anything else.
 //!
 //! For answers that are relayed untouched: the raw provider proxy gives every event, or the whole
 //! body, and takes the counts at the end.
@@ -12,6 +12,7 @@ use crate::json::{find, find_path};
 pub struct UsageReader {
     format: ApiFormat,
     usage: Usage,
+    model: Option<String>,
     /// Anthropic spreads its counts over events, and they mean something only together.
     counts: anthropic::usage::Counts,
 }
@@ -19,11 +20,15 @@ pub struct UsageReader {
 impl UsageReader {
     /// A reader for answers of a format.
     pub fn new(format: ApiFormat) -> Self {
-        Self { format, usage: Usage::default(), counts: anthropic::usage::Counts::default() }
+        let (usage, counts) = (Usage::default(), anthropic::usage::Counts::default());
+        Self { format, usage, model: None, counts }
     }
 
     /// Reads an event's data, or a whole body; anything without counts is skipped.
     pub fn read(&mut self, json: &[u8]) {
+        if self.model.is_none() {
+            self.model = self.model_in(json);
+        }
         let at = match self.format {
             ApiFormat::OpenAiChat | ApiFormat::Completions => find(json, "usage"),
             ApiFormat::Bedrock => {
@@ -54,6 +59,26 @@ impl UsageReader {
                 }
             }
         }
+    }
+
+    /// The model that the answer names, if it named one so far.
+    pub fn model(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+
+    fn model_in(&self, json: &[u8]) -> Option<String> {
+        let at = match self.format {
+            ApiFormat::OpenAiChat | ApiFormat::Completions => find(json, "model"),
+            ApiFormat::OpenAiResponses => {
+                find(json, "model").or_else(|| find_path(json, &["response", "model"]))
+            }
+            ApiFormat::Anthropic => {
+                find(json, "model").or_else(|| find_path(json, &["message", "model"]))
+            }
+            ApiFormat::Gemini => find(json, "modelVersion"),
+            ApiFormat::Bedrock => None,
+        };
+        serde_json::from_slice(json.get(at?)?).ok()
     }
 
     /// The counts read so far.

@@ -123,6 +123,9 @@ impl RawTap {
     fn read_usage(&mut self, json: &[u8]) {
         self.usage.read(json);
         self.observed.usage = self.usage.usage();
+        if self.observed.upstream_model.is_none() {
+            self.observed.upstream_model = self.usage.model().map(str::to_owned);
+        }
     }
 
     /// Errors are held back to their end, because a key may be split between two pieces.

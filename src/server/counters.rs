@@ -5,11 +5,10 @@
 //! spent the money, and they are raised. They are never lowered.
 
 use crate::auth::ApiKey;
-use crate::config::LimitReset;
 use crate::limits::{PeriodSpan, Seen};
 use crate::money::PicoUsd;
 use crate::proxy::state::Services;
-use crate::store::{Asked, KeySums, StoreError};
+use crate::store::{Asked, StoreError};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,7 +52,7 @@ pub async fn keep_comparing(services: &Services) {
 }
 
 /// Raises what was spent to what the store knows of; returns what the counters had missed.
-async fn raise_spending(services: &Services) -> Result<PicoUsd, StoreError> {
+pub async fn raise_spending(services: &Services) -> Result<PicoUsd, StoreError> {
     let now_s = services.meters.now_s();
     let at_ms = to_ms(now_s);
     let account = services.store.account_usage().await?;
@@ -62,7 +61,7 @@ async fn raise_spending(services: &Services) -> Result<PicoUsd, StoreError> {
     for key in keys(services) {
         let Some(of_key) = sums.get(&*key.hash_hex) else { continue };
         let reset = key.policy.limit_reset;
-        let spent = spent_in(of_key, reset, key.policy.include_byok_in_limit);
+        let spent = of_key.counted(reset, key.policy.include_byok_in_limit);
         let raised = key.meter.spend.raise_spent_to(spent, PeriodSpan::at(reset, now_s));
         drift = drift.saturating_add(raised);
     }
@@ -71,18 +70,6 @@ async fn raise_spending(services: &Services) -> Result<PicoUsd, StoreError> {
 
 fn to_ms(unix_s: u64) -> i64 {
     i64::try_from(unix_s.saturating_mul(1000)).unwrap_or(i64::MAX)
-}
-
-/// What counts towards a key's limit in its present period.
-fn spent_in(sums: &KeySums, reset: LimitReset, include_byok: bool) -> PicoUsd {
-    let spent = match reset {
-        LimitReset::Daily => sums.day,
-        LimitReset::Weekly => sums.week,
-        LimitReset::Monthly => sums.month,
-        LimitReset::Never => sums.all_time,
-    };
-    let byok = if include_byok { spent.byok_cost_pico_usd } else { PicoUsd::ZERO };
-    spent.cost_pico_usd.saturating_add(byok)
 }
 
 /// Fills the windows of the present minute and day with what was asked in them before the start.

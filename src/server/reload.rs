@@ -5,6 +5,7 @@
 //! restart is reported, never ignored.
 
 use super::build;
+use super::counters;
 use super::tls::Certificate;
 use crate::config::{self, Config, Loaded, ResolvedSecrets};
 use crate::proxy::state::Services;
@@ -90,7 +91,13 @@ impl Reloader {
     pub async fn reload(&self) -> Status {
         let _turn = self.one_at_a_time.lock().await;
         match self.load_and_swap() {
-            Ok(loaded) => self.note_success(&loaded),
+            Ok(loaded) => {
+                self.note_success(&loaded);
+                // A limit whose period was changed goes on with what was spent in the new one.
+                if let Err(error) = counters::raise_spending(&self.services).await {
+                    tracing::warn!(%error, "counters could not be compared with the store");
+                }
+            }
             Err(error) => self.note_failure(error),
         }
         self.status()

@@ -6,6 +6,7 @@
 use super::amount::{from_bigint, join};
 use super::daily::{DAY_MS, day_of};
 use super::{Store, StoreError};
+use crate::config::LimitReset;
 use crate::money::PicoUsd;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -80,6 +81,21 @@ pub struct KeySums {
     pub completion_tokens: u64,
     /// When the last request arrived, Unix milliseconds.
     pub last_used_ms: Option<i64>,
+}
+
+impl KeySums {
+    /// What counts towards a limit in the present period: the account's money, and if asked for
+    /// that of others.
+    pub fn counted(&self, reset: LimitReset, include_byok: bool) -> PicoUsd {
+        let spent = match reset {
+            LimitReset::Daily => self.day,
+            LimitReset::Weekly => self.week,
+            LimitReset::Monthly => self.month,
+            LimitReset::Never => self.all_time,
+        };
+        let byok = if include_byok { spent.byok_cost_pico_usd } else { PicoUsd::ZERO };
+        spent.cost_pico_usd.saturating_add(byok)
+    }
 }
 
 /// What the requests of one key add up to.

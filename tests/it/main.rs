@@ -33,6 +33,7 @@ mod goaway;
 mod http2;
 mod keys_api;
 mod ledger;
+mod limits;
 mod load;
 mod media;
 mod observability;
