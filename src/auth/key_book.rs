@@ -70,8 +70,7 @@ impl KeyBook {
     /// What a changed key spent so far in the period that its limit now has, as the store knows it.
     async fn spent_before(&self, patch: &Patch) -> PicoUsd {
         let Patch::Put(record) = patch else { return PicoUsd::ZERO };
-        let now_s = self.meters.now_s();
-        let now_ms = i64::try_from(now_s.saturating_mul(1000)).unwrap_or(i64::MAX);
+        let now_ms = i64::try_from(self.meters.now_s().saturating_mul(1000)).unwrap_or(i64::MAX);
         match self.store.key_sums_of(&record.hash, now_ms).await {
             Ok(sums) => sums.counted(record.limit_reset, record.include_byok_in_limit),
             Err(error) => {

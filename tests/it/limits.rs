@@ -57,7 +57,7 @@ fn assert_standing(what: &str, answer: &Answer, limit: u64, remaining: u64, wind
     let reset_s = number(answer, "x-ratelimit-reset");
     let now_s = unix_s();
     assert!(
-        reset_s % window_s == 0 && reset_s + 2 >= now_s && reset_s <= now_s + window_s,
+        reset_s.is_multiple_of(window_s) && reset_s + 2 >= now_s && reset_s <= now_s + window_s,
         "{what}"
     );
 }

@@ -21,7 +21,7 @@ fn each_is_named_at_its_key() {
         (
             "[providers.b]\nformat = 'openai'\nbase_url = 'https://b.example'\ndata_policy = { zdr = true, trains = true }\n",
             5,
-            28,
+            29,
             "trains",
         ),
     ] {
