@@ -2,8 +2,10 @@
 //!
 //! Pure functions over an immutable table; the table is part of the snapshot.
 
+pub mod live;
 pub mod plan;
 pub mod table;
 
+pub use live::{EndpointView, Gate, Live, Percentiles, ToolErrors};
 pub use plan::{Candidate, Plan};
 pub use table::{RouteError, RoutingTable};
