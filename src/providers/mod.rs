@@ -9,6 +9,7 @@ pub mod anthropic;
 pub mod google;
 pub mod known;
 pub mod openai_compatible;
+pub mod parameters;
 pub mod provider;
 
 pub mod azure;

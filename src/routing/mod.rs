@@ -2,10 +2,14 @@
 //!
 //! Pure functions over an immutable table; the table is part of the snapshot.
 
+pub mod ask;
 pub mod live;
 pub mod plan;
+pub mod preferences;
 pub mod table;
 
+pub use ask::{Ask, Sticky};
 pub use live::{EndpointView, Gate, Live, Percentiles, ToolErrors};
 pub use plan::{Candidate, Plan};
+pub use preferences::{Partition, Preferences, SortBy};
 pub use table::{RouteError, RoutingTable};
