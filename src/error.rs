@@ -95,6 +95,8 @@ pub struct GatewayError {
     pub param: Option<Cow<'static, str>>,
     /// How long the caller should wait.
     pub retry_after: Option<Duration>,
+    /// What the provider's answer was, where the caller is told something else of it.
+    pub provider_kind: Option<Kind>,
     /// The provider's own error code, if it is safe to show.
     pub provider_code: Option<Box<str>>,
     /// What a program may want to know of it. Boxed: few errors have any, all are handed about.
@@ -212,6 +214,7 @@ impl GatewayError {
             message,
             param: None,
             retry_after: None,
+            provider_kind: None,
             provider_code: None,
             facts: None,
             detail: None,
