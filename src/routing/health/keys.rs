@@ -255,3 +255,6 @@ fn doubled(first_ms: u64, times: u32) -> u64 {
     let factor = 1_u64.checked_shl(times.saturating_sub(1)).unwrap_or(u64::MAX);
     first_ms.saturating_mul(factor)
 }
+
+#[cfg(test)]
+mod tests;
