@@ -142,6 +142,8 @@ pub struct GatewayError {
     pub retry_after: Option<Duration>,
     /// The time limit that was missed.
     pub late: Option<TimeLimit>,
+    /// What the provider's answer was, where the caller is told something else of it.
+    pub provider_kind: Option<Kind>,
     /// The provider's own error code, if it is safe to show.
     pub provider_code: Option<Box<str>>,
     /// What a program may want to know of it. Boxed: few errors have any, all are handed about.
@@ -271,6 +273,7 @@ impl GatewayError {
             param: None,
             retry_after: None,
             late: None,
+            provider_kind: None,
             provider_code: None,
             facts: None,
             detail: None,

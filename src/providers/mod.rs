@@ -7,6 +7,7 @@
 
 pub mod anthropic;
 pub mod google;
+pub mod key_pool;
 pub mod known;
 pub mod openai_compatible;
 pub mod provider;
@@ -21,7 +22,8 @@ pub mod google_token;
 pub mod sigv4;
 
 pub use body_edit::BodyEdit;
-pub use provider::{KeyPool, Provider, ProviderKey, Timeouts};
+pub use key_pool::{KeyPool, ProviderKey};
+pub use provider::{Provider, Timeouts};
 
 use crate::error::{Blame, GatewayError, Kind, Retry};
 use crate::formats::{ApiFormat, Framing, UpstreamFailure};
@@ -180,6 +182,7 @@ pub fn classify(failure: UpstreamFailure, retry_after: Option<Duration>) -> Gate
             error
         }
     };
+    error.provider_kind = Some(failure.kind);
     error.provider_code = failure.code.map(Into::into);
     error.with_detail(detail)
 }

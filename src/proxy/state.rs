@@ -9,7 +9,7 @@ use crate::auth::{Authenticator, KeyBook, KeyTable};
 use crate::clock::Clock;
 use crate::config::MediaConfig;
 use crate::limits::Meters;
-use crate::routing::RoutingTable;
+use crate::routing::{Health, RoutingTable};
 use crate::store::{KeyRecord, Store};
 use crate::telemetry::Metrics;
 use crate::usage::{Journal, Recorder};
@@ -66,6 +66,8 @@ pub struct Services {
     pub key_book: KeyBook,
     /// How much was used and spent, and by whom.
     pub meters: Arc<Meters>,
+    /// How endpoints, providers and their keys are doing.
+    pub health: Arc<Health>,
     /// Connections to providers.
     pub connector: Connector,
     /// The usage journal.
