@@ -1,9 +1,11 @@
 //! Where a request goes: from the model a client names to an ordered list of endpoints.
 //!
-//! Pure functions over an immutable table; the table is part of the snapshot.
+//! Pure functions over an immutable table; the table is part of the snapshot. `health` is what
+//! lives longer.
 
 pub mod ask;
 pub mod filter;
+pub mod health;
 pub mod live;
 pub mod model_ref;
 pub mod plan;
@@ -12,6 +14,7 @@ mod sort;
 pub mod table;
 
 pub use ask::{Ask, Sticky};
+pub use health::Health;
 pub use live::{EndpointView, Gate, Live, Percentiles, ToolErrors};
 pub use plan::{Candidate, Plan, PlanError, choose};
 pub use preferences::{Partition, Preferences, SortBy};
