@@ -2,10 +2,13 @@
 //!
 //! Pure functions over an immutable table; the table is part of the snapshot.
 
+pub mod conversation;
 pub mod live;
 pub mod plan;
+pub mod sticky;
 pub mod table;
 
 pub use live::{EndpointView, Gate, Live, Percentiles, ToolErrors};
 pub use plan::{Candidate, Plan};
+pub use sticky::{Kept, Sticky, StickyKey};
 pub use table::{RouteError, RoutingTable};
