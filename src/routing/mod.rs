@@ -3,10 +3,12 @@
 //! Pure functions over an immutable table; the table is part of the snapshot.
 
 pub mod conversation;
+pub mod exacto;
 pub mod live;
 pub mod plan;
 pub mod sticky;
 pub mod table;
+pub mod tool_calls;
 
 pub use live::{EndpointView, Gate, Live, Percentiles, ToolErrors};
 pub use plan::{Candidate, Plan};
