@@ -2,6 +2,7 @@
 //!
 //! Pure functions over an immutable table; the table is part of the snapshot.
 
+pub mod auto;
 pub mod conversation;
 pub mod exacto;
 pub mod live;
