@@ -14,7 +14,7 @@ use crate::formats::Observed;
 use crate::limits::{Payer, Standing};
 use crate::money::PicoUsd;
 use crate::routing::Candidate;
-use crate::store::generation::recorded;
+use crate::store::generation::{FailedAttempt, recorded};
 use crate::usage::{Generation, Outcome};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,6 +27,8 @@ pub struct UsageGuard {
     prompt_bytes: u64,
     observed: Observed,
     started: Instant,
+    /// When the present attempt began.
+    attempt_started: Instant,
     holds: Holds,
     may_be_lost: bool,
     /// Whether the key has a spending limit.
@@ -93,6 +95,7 @@ impl UsageGuard {
             latency_ms: 0,
             first_token_ms: None,
             attempts: 0,
+            failed_attempts: Vec::new(),
             user: None,
             referer: None,
             app_title: None,
@@ -107,6 +110,7 @@ impl UsageGuard {
             prompt_bytes: 0,
             observed: Observed::default(),
             started: opening.started,
+            attempt_started: opening.started,
             holds: Holds::default(),
             may_be_lost: opening.may_be_lost,
             is_limited: opening.key.policy.limit.is_some(),
@@ -155,6 +159,19 @@ impl UsageGuard {
         // What the endpoint before it said is not what this one is paid for.
         self.observed = Observed::default();
         self.candidate = Some(candidate.clone());
+        self.attempt_started = Instant::now();
+    }
+
+    /// Notes that the attempt failed before the caller got a byte of its answer.
+    pub fn note_failed_attempt(&mut self, error: &GatewayError) {
+        let Some(candidate) = &self.candidate else { return };
+        self.record.failed_attempts.push(FailedAttempt {
+            provider: candidate.provider.slug.to_string(),
+            model: candidate.canonical.to_string(),
+            status: error.kind.status(),
+            error: error.kind.name().to_owned(),
+            latency_ms: elapsed_ms(self.attempt_started),
+        });
     }
 
     /// Notes what was seen of the answer so far.
@@ -283,6 +300,7 @@ impl UsageGuard {
             prompt_bytes: self.prompt_bytes,
             observed: self.observed.clone(),
             started: self.started,
+            attempt_started: self.attempt_started,
             holds: std::mem::take(&mut self.holds),
             may_be_lost: self.may_be_lost,
             is_limited: self.is_limited,

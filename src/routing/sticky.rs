@@ -17,7 +17,7 @@ pub const IDLE: Duration = Duration::from_mins(10);
 
 /// The endpoints that conversations stay with.
 #[derive(Debug)]
-pub struct Sticky {
+pub struct StickyTable {
     table: Cache<Slot, Arc<Entry>>,
     /// Drawn at the start: clients cannot choose conversations that collide.
     hashing: RandomState,
@@ -55,7 +55,7 @@ pub struct Kept {
     pub model: Arc<str>,
 }
 
-impl Default for Sticky {
+impl Default for StickyTable {
     fn default() -> Self {
         Self {
             table: Cache::builder().max_capacity(MAX_ENTRIES).time_to_live(IDLE).build(),
@@ -64,7 +64,7 @@ impl Default for Sticky {
     }
 }
 
-impl Sticky {
+impl StickyTable {
     /// The key of a request: `account` is the hash of the caller's key, `model` what the client
     /// asked for. `None` if nothing tells its conversation. Costs some microseconds: only worth it
     /// where there is a choice.

@@ -20,7 +20,7 @@ fn unnamed(name: &str) -> Conversation<'_> {
 
 #[test]
 fn a_named_conversation_stays_after_any_success_another_after_a_hit() {
-    let (sticky, now) = (Sticky::default(), Instant::now());
+    let (sticky, now) = (StickyTable::default(), Instant::now());
     let cases = [
         (named("a"), 0, true),
         (named("b"), 7, true),
@@ -37,7 +37,7 @@ fn a_named_conversation_stays_after_any_success_another_after_a_hit() {
 
 #[test]
 fn accounts_models_and_conversations_are_apart() {
-    let (sticky, now) = (Sticky::default(), Instant::now());
+    let (sticky, now) = (StickyTable::default(), Instant::now());
     let key = sticky.key_of(&ALICE, "m", &named("a"));
     sticky.note(&key, kept("p"), 0, now);
     let others = [
@@ -52,7 +52,7 @@ fn accounts_models_and_conversations_are_apart() {
 
 #[test]
 fn ten_idle_minutes_end_it_and_only_a_success_refreshes_it() {
-    let (sticky, start) = (Sticky::default(), Instant::now());
+    let (sticky, start) = (StickyTable::default(), Instant::now());
     let at = |minutes| start + Duration::from_mins(minutes);
     let key = sticky.key_of(&ALICE, "m", &unnamed("a"));
     sticky.note(&key, kept("p"), 1, start);
@@ -70,7 +70,7 @@ fn ten_idle_minutes_end_it_and_only_a_success_refreshes_it() {
 
 #[test]
 fn it_moves_to_the_endpoint_that_answered_instead() {
-    let (sticky, now) = (Sticky::default(), Instant::now());
+    let (sticky, now) = (StickyTable::default(), Instant::now());
     let key = sticky.key_of(&ALICE, "m", &named("a"));
     sticky.note(&key, kept("p"), 0, now);
     sticky.note(&key, kept("q"), 0, now);
@@ -85,7 +85,7 @@ fn it_moves_to_the_endpoint_that_answered_instead() {
 
 #[test]
 fn the_table_is_bounded() {
-    let (sticky, now) = (Sticky::default(), Instant::now());
+    let (sticky, now) = (StickyTable::default(), Instant::now());
     assert!(sticky.is_empty());
     for number in 0..MAX_ENTRIES + 5_000 {
         let key = sticky.key_of(&ALICE, "m", &named(&number.to_string()));
