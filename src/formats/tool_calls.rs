@@ -39,6 +39,11 @@ impl GatheredCalls {
         (!self.overflowed).then(|| self.calls.into_iter().map(|(_, call)| call).collect())
     }
 
+    /// How many were gathered, or at least one where there were too many.
+    pub fn count(&self) -> usize {
+        self.calls.len().max(usize::from(self.overflowed))
+    }
+
     /// Whether there was none.
     pub fn is_empty(&self) -> bool {
         self.calls.is_empty() && !self.overflowed

@@ -5,6 +5,8 @@
 //! balance of quality and price. Only what the caller excludes can leave nothing: needs that no
 //! model is known to meet are left to the providers. The outcome says why, in short sentences.
 
+pub mod needs;
+
 use super::live::{EndpointView, Gate};
 use crate::money::PicoUsd;
 use serde::{Deserialize, Serialize};
