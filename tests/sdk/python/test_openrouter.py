@@ -62,7 +62,7 @@ def test_chat(router, stack, provider, model):
     assert provider.only()["status"] == 200
     sent = provider.last()
     assert "provider" not in json.loads(sent["body"])
-    assert not {"http-referer", "x-openrouter-title"} & set(sent["headers"])
+    assert "app.example" not in json.dumps(sent["headers"])
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -156,7 +156,7 @@ def test_responses_streamed(router, model):
     tools = [{"type": "function", "name": "weather", "parameters": WEATHER_SCHEMA}]
     with router().responses.send(model=model, input=prompt, tools=tools, stream=True) as events:
         events = list(events)
-    assert not strangers(events)
+    assert not strangers(events), strangers(events)
     types = [event.type for event in events]
     assert types[:2] == ["response.created", "response.in_progress"]
     assert types[-1] == "response.completed"
@@ -180,7 +180,7 @@ def test_embeddings(router):
     assert isinstance(text.data[0].embedding, str)
 
 
-def test_several_models(router, provider):
+def test_several_models(router):
     models = ["openai/gpt-5.4", "google/gemini-2.5-flash"]
-    answer = router().chat.send(models=models, messages=user("Hi.", text="Hello."), route="fallback")
+    answer = router().chat.send(models=models, messages=user("Hi.", text="Hello."))
     assert answer.model in models and answer.choices[0].message.content == "Hello."

@@ -76,9 +76,13 @@ def test_responses_that_break_tell_it_in_an_event(router, model):
     prompt = say("Fail.", text="one two three", error="server_error", fault={"error_after": 2})
     with router().responses.send(model=model, input=prompt, stream=True) as events:
         events = list(events)
-    assert events[-1].type == "response.failed"
-    failed = events[-1].response
-    assert (failed.status, failed.error.code) == ("failed", "server_error")
+    last = events[-1]
+    # A stream that passes as it is ends with the plain event.
+    if model == "responses/gpt-5.4":
+        assert (last.type, last.code) == ("error", "server_error") and last.message
+    else:
+        assert (last.type, last.response.status) == ("response.failed", "failed")
+        assert last.response.error.code == "server_error" and last.response.error.message
 
 
 def test_what_the_gateway_itself_refuses(router, stack):
@@ -115,11 +119,12 @@ def test_what_the_gateway_itself_refuses(router, stack):
 
 
 def test_a_key_that_is_spent(router, stack):
-    key = router(stack.keys["manager"]).api_keys.create(name="poor", limit=0.000001).key
-    poor = router(key)
-    ask = lambda: poor.chat.send(model=OPENAI_MODEL, messages=user("Hi."))  # noqa: E731
-    ask()
-    for spent in (ask, lambda: poor.responses.send(model=OPENAI_MODEL, input="Hi.")):
+    poor = router(router(stack.keys["manager"]).api_keys.create(name="poor", limit=0.000001).key)
+    for spent in (
+        lambda: poor.chat.send(model=OPENAI_MODEL, messages=user("Hi.")),
+        lambda: poor.chat.send(model=OPENAI_MODEL, messages=user("Hi."), stream=True),
+        lambda: poor.responses.send(model=OPENAI_MODEL, input="Hi."),
+    ):
         assert canonical(raised("PaymentRequiredResponseError", spent)) == "payment_required"
 
 
