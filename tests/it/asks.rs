@@ -78,6 +78,16 @@ impl Ask {
         ask(Client::OpenAi, model)
     }
 
+    /// A client that asks for this model.
+    pub const fn of(client: Client, model: &'static str) -> Self {
+        ask(client, model)
+    }
+
+    /// The model that is asked for, where it is named.
+    pub fn model(self) -> &'static str {
+        self.model.unwrap_or_default()
+    }
+
     /// Whether the rig knows what the model costs.
     pub fn is_priced(self) -> bool {
         self.model.is_some_and(|model| model != BY_RESPONSES)

@@ -29,6 +29,7 @@ mod durability;
 mod errors;
 mod errors_table;
 mod failures;
+mod faults;
 mod goaway;
 mod http2;
 mod keys_api;

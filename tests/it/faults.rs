@@ -1,0 +1,8 @@
+//! The faults of docs/faults.md, one row or more in each file: what a provider or a client can do
+//! wrong on the wire, and what the other side gets to see of it.
+
+mod before;
+mod body;
+mod script;
+mod told;
+mod words;
