@@ -3,6 +3,7 @@
 
 mod before;
 mod body;
+mod forms;
 mod script;
 mod told;
 mod words;

@@ -15,7 +15,7 @@ fn after(bytes: &str, talk: Talk) -> Vec<Step> {
 /// The usual answer with one more line in its header.
 fn with_line(line: &str, talk: Talk) -> Vec<Step> {
     let body = talk.all();
-    let fields = format!("content-length: {}\r\n{line}\r\n", body.len());
+    let fields = format!("content-length: {}\r\n{line}", body.len());
     vec![say([talk.head(&fields), body].concat()), Step::Wait(200), Step::End]
 }
 
@@ -120,7 +120,7 @@ const HEADERS: &[Case] = &[
     both("u34 300 fields", |talk| with_line(&"x-a: b\r\n".repeat(300), talk), BAD),
     both("u34 fields of 200 KiB together", |talk| with_line(&field(4 << 10).repeat(50), talk), BAD),
     both("u34 a bare CR", |talk| with_line("x-a: b\rx-c: d\r\n", talk), BAD),
-    both("u34 a folded line", |talk| with_line("x-a: b\r\n c\r\n", talk), BAD),
+    both("u34 a folded line", |talk| with_line("x-a: b\r\n c\r\n", talk), Expect::Fine),
     both("u34 a NUL", |talk| with_line("x-a: b\0c\r\n", talk), BAD),
     both("u34 a line without a colon", |talk| with_line("x-a b\r\n", talk), BAD),
     both("u34 a name with a space", |talk| with_line("x a: b\r\n", talk), BAD),

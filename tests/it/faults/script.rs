@@ -194,7 +194,7 @@ impl Stage {
         stream: bool,
     ) -> Result<(), String> {
         let Expect::Status(status) = expect else { return Ok(()) };
-        if status < 500 || ask.client != Client::OpenAi {
+        if status < 429 || ask.client != Client::OpenAi {
             return Ok(());
         }
         let messages = json!([{ "role": "user", "content": case.name }]);
@@ -215,7 +215,7 @@ fn judge(
 ) -> Result<(), String> {
     let wrong = || Err(format!("not {expect:?}: {status} {}", shortened(text)));
     let leaks = text.contains("POISON");
-    let content = || if stream { ask.stream_text(text) } else { text.to_owned() };
+    let content = || if stream && status == 200 { ask.stream_text(text) } else { text.to_owned() };
     let right = match expect {
         Expect::Status(expected) => {
             let expected =

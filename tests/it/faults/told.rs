@@ -1,7 +1,9 @@
 //! Providers that answer in proper HTTP and say the wrong thing: u17 to u21 and u25.
 
 use super::script::{Case, Expect, Stage, Step, both, say, streamed};
-use super::words::{LAST_CHUNK, Talk, chunk};
+use super::words::{
+    BAD_KEY, BAD_REQUEST, FAILED, LAST_CHUNK, LIMITED, OVERLOADED, Talk, Told, chunk,
+};
 
 const BAD: Expect = Expect::Status(502);
 
@@ -54,22 +56,17 @@ async fn what_is_no_answer() {
     Stage::of(NO_ANSWERS).await.play().await;
 }
 
-/// An error of OpenAI's form below status 200.
-fn disguised(talk: Talk, word: &str) -> Vec<Step> {
-    let body = format!(r#"{{"error":{{"message":"POISON","type":"{word}","code":"{word}"}}}}"#);
-    let body = if talk.stream { format!("data: {body}\n\n") } else { body };
-    vec![say(talk.sized(&body))]
+/// An error below status 200.
+fn disguised(talk: Talk, told: Told) -> Vec<Step> {
+    vec![say(talk.sized(&talk.error(told)))]
 }
 
 const ERRORS: &[Case] = &[
-    both(
-        "u19 an error as an answer",
-        |talk| vec![say(talk.sized(&talk.error()))],
-        Expect::Status(503),
-    ),
-    both("u19 a fault as an answer", |talk| disguised(talk, "server_error"), BAD),
-    both("u19 a bad key as an answer", |talk| disguised(talk, "invalid_api_key"), BAD),
-    both("u19 a timeout as an answer", |t| disguised(t, "timeout"), Expect::Status(504)),
+    both("u19 overload as an answer", |t| disguised(t, OVERLOADED), Expect::Status(503)),
+    both("u19 a fault as an answer", |talk| disguised(talk, FAILED), BAD),
+    both("u19 a bad key as an answer", |talk| disguised(talk, BAD_KEY), BAD),
+    both("u19 a limit as an answer", |talk| disguised(talk, LIMITED), Expect::Status(429)),
+    both("u19 a refusal as an answer", |t| disguised(t, BAD_REQUEST), Expect::Status(400)),
     streamed("u20 an error before the first word", opened_error, Expect::Status(503)),
     streamed("u20 an error after a word", begun_error, Expect::Broken),
     streamed("u20 an error after a word, and more", talkative_error, Expect::Broken),
@@ -81,16 +78,16 @@ const ERRORS: &[Case] = &[
 ];
 
 fn opened_error(talk: Talk) -> Vec<Step> {
-    let events = [talk.opening(), talk.error()].concat();
+    let events = [talk.opening(), talk.error(OVERLOADED)].concat();
     vec![say([&talk.chunked(), &chunk(&events), LAST_CHUNK].concat())]
 }
 
 fn begun_error(talk: Talk) -> Vec<Step> {
-    vec![say([&talk.begun(), &chunk(&talk.error()), LAST_CHUNK].concat())]
+    vec![say([&talk.begun(), &chunk(&talk.error(OVERLOADED)), LAST_CHUNK].concat())]
 }
 
 fn talkative_error(talk: Talk) -> Vec<Step> {
-    let more = [talk.error(), talk.rest()].concat();
+    let more = [talk.error(OVERLOADED), talk.rest()].concat();
     vec![say([&talk.begun(), &chunk(&more), LAST_CHUNK].concat())]
 }
 

@@ -16,6 +16,51 @@ enum Format {
     Gemini,
 }
 
+/// An error in the words of each format.
+#[derive(Debug, Clone, Copy)]
+pub struct Told {
+    openai: &'static str,
+    anthropic: &'static str,
+    gemini: (u16, &'static str),
+    text: &'static str,
+}
+
+/// A provider that has too much to do.
+pub const OVERLOADED: Told = Told {
+    openai: "overloaded",
+    anthropic: "overloaded_error",
+    gemini: (503, "UNAVAILABLE"),
+    text: "POISON",
+};
+/// A provider that failed.
+pub const FAILED: Told = Told {
+    openai: "server_error",
+    anthropic: "api_error",
+    gemini: (500, "INTERNAL"),
+    text: "POISON",
+};
+/// A provider that was asked too often.
+pub const LIMITED: Told = Told {
+    openai: "rate_limit_exceeded",
+    anthropic: "rate_limit_error",
+    gemini: (429, "RESOURCE_EXHAUSTED"),
+    text: "POISON",
+};
+/// A provider that does not take the gateway's key.
+pub const BAD_KEY: Told = Told {
+    openai: "invalid_api_key",
+    anthropic: "authentication_error",
+    gemini: (401, "UNAUTHENTICATED"),
+    text: "POISON",
+};
+/// A provider that was asked for what it cannot do.
+pub const BAD_REQUEST: Told = Told {
+    openai: "invalid_value",
+    anthropic: "invalid_request_error",
+    gemini: (400, "INVALID_ARGUMENT"),
+    text: "no such thing",
+};
+
 const OPENAI: &str = r#"{"id":"c1","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"one two"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}}"#;
 const ANTHROPIC: &str = r#"{"id":"msg_1","type":"message","role":"assistant","model":"m","content":[{"type":"text","text":"one two"}],"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":3,"output_tokens":2}}"#;
 const GEMINI: &str = r#"{"candidates":[{"content":{"role":"model","parts":[{"text":"one two"}]},"finishReason":"STOP","index":0}],"usageMetadata":{"promptTokenCount":3,"candidatesTokenCount":2,"totalTokenCount":5},"modelVersion":"m","responseId":"r"}"#;
@@ -112,18 +157,21 @@ impl Talk {
     }
 
     /// The format's own error, as an event or as a body.
-    pub fn error(self) -> String {
+    pub fn error(self, told: Told) -> String {
+        let Told { openai, anthropic, gemini: (code, status), text } = told;
         let body = match self.format {
             Format::OpenAi => {
-                r#"{"error":{"message":"POISON","type":"server_error","code":"overloaded"}}"#
+                format!(r#"{{"error":{{"message":"{text}","type":"{openai}","code":"{openai}"}}}}"#)
             }
             Format::Anthropic => {
-                r#"{"type":"error","error":{"type":"overloaded_error","message":"POISON"}}"#
+                format!(r#"{{"type":"error","error":{{"type":"{anthropic}","message":"{text}"}}}}"#)
             }
-            Format::Gemini => r#"{"error":{"code":503,"message":"POISON","status":"UNAVAILABLE"}}"#,
+            Format::Gemini => {
+                format!(r#"{{"error":{{"code":{code},"message":"{text}","status":"{status}"}}}}"#)
+            }
         };
         match (self.stream, self.format) {
-            (false, _) => body.to_owned(),
+            (false, _) => body,
             (true, Format::Anthropic) => format!("event: error\ndata: {body}\n\n"),
             (true, _) => format!("data: {body}\n\n"),
         }
