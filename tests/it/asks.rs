@@ -150,7 +150,7 @@ impl Ask {
             let all: Value = serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"));
             return all.as_array().unwrap().clone();
         }
-        let text = text.replace("\r\n", "\n");
+        let text = text.replace("\r\n", "\n").replace('\r', "\n");
         assert!(text.ends_with("\n\n"), "the last event is not ended: {text}");
         let lines = text.lines().filter_map(|line| line.strip_prefix("data: "));
         lines

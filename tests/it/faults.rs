@@ -3,7 +3,11 @@
 
 mod before;
 mod body;
+mod departures;
 mod forms;
+mod multiplexed;
+mod network;
+mod pooled;
 mod script;
 mod told;
 mod words;

@@ -208,7 +208,7 @@ impl Stage {
 }
 
 /// What is wrong with an answer.
-fn judge(
+pub fn judge(
     expect: Expect,
     (ask, stream): (Ask, bool),
     (status, text): (u16, &str),
