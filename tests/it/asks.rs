@@ -152,10 +152,14 @@ impl Ask {
         }
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
         assert!(text.ends_with("\n\n"), "the last event is not ended: {text}");
-        let lines = text.lines().filter_map(|line| line.strip_prefix("data: "));
-        lines
-            .filter(|data| *data != "[DONE]")
-            .map(|data| serde_json::from_str(data).unwrap_or_else(|e| panic!("{e}: {text}")))
+        let text = text.trim_start_matches('\u{feff}');
+        let events = text.split("\n\n").map(|event| {
+            let lines = event.lines().filter_map(|line| line.strip_prefix("data:"));
+            lines.collect::<Vec<_>>().join("\n")
+        });
+        events
+            .filter(|data| !data.is_empty() && data.trim() != "[DONE]")
+            .map(|data| serde_json::from_str(&data).unwrap_or_else(|e| panic!("{e}: {text}")))
             .collect()
     }
 

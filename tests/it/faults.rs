@@ -4,10 +4,13 @@
 mod before;
 mod body;
 mod departures;
+mod figures;
 mod forms;
+mod lingering;
 mod multiplexed;
 mod network;
 mod pooled;
+mod refusals;
 mod script;
 mod told;
 mod words;

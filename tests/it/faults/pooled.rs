@@ -14,7 +14,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Requests of every kind of provider below.
 const REQUESTS: usize = 1000;
-const CLIENTS: usize = 8;
 
 /// An answer that says this.
 fn answer(text: &str) -> String {
@@ -37,7 +36,7 @@ fn mark(request: &[u8]) -> String {
 enum Excess {
     /// In the same bytes as the answer.
     AtOnce,
-    /// Directly behind it.
+    /// Directly behind it, before the next request can be made.
     Behind,
     /// Behind the body of an answer whose length says that it ended before.
     Longer,
@@ -78,11 +77,14 @@ async fn of_a_thousand_requests_each_gets_its_own_answer() {
     for excess in [Excess::AtOnce, Excess::Behind, Excess::Longer, Excess::AfterChunks] {
         let address = talkative(excess).await;
         let rig = Rig::with(Plan { upstream: Some(address), ..Plan::default() }).await;
-        let served = join_all((0..CLIENTS).map(|client| {
+        // What comes behind an answer when the connection already carries the next request could
+        // be an answer to it: nobody can tell.
+        let clients = if excess == Excess::Behind { 1 } else { 8 };
+        let served = join_all((0..clients).map(|client| {
             let gateway = rig.gateway;
             tokio::spawn(async move {
                 let mut connection = Connection::open(gateway, Http::One).await;
-                for number in 0..REQUESTS / CLIENTS {
+                for number in 0..REQUESTS / clients {
                     let mark = format!("own-{client}-{number}");
                     let body = OPENAI.body(false, &format!("<{mark}>"));
                     // A raw call goes another way through the gateway and is held to the same.
@@ -113,10 +115,7 @@ async fn hasty(connections: Arc<AtomicUsize>) -> std::net::SocketAddr {
             let head = "HTTP/1.1 413 Payload Too Large\r\ncontent-type: application/json\r\n";
             let answer = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
             stream.write_all(answer.as_bytes()).await.unwrap();
-            // Whatever else comes is no request of its own.
-            while stream.read(&mut some).await.is_ok_and(|count| count > 0) {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
+            tokio::time::sleep(Duration::from_mins(1)).await;
         }
     })
     .await
@@ -126,8 +125,8 @@ async fn hasty(connections: Arc<AtomicUsize>) -> std::net::SocketAddr {
 async fn a_connection_whose_request_was_not_read_is_not_used_again() {
     let connections = Arc::new(AtomicUsize::new(0));
     let address = hasty(Arc::clone(&connections)).await;
-    let plan = Plan { upstream: Some(address), provider: TIMES, ..Plan::default() };
-    let rig = Rig::with(plan).await;
+    let provider = "timeouts = { idle_ms = 200 }";
+    let rig = Rig::with(Plan { upstream: Some(address), provider, ..Plan::default() }).await;
     for number in 1..=4 {
         let body = OPENAI.body(false, &"x".repeat(8 << 20));
         let mut call = Call::post(rig.gateway, Http::One, &OPENAI.path(false), &body).await;
