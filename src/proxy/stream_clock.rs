@@ -86,3 +86,4 @@ impl StreamClock {
         Ok(())
     }
 }
+

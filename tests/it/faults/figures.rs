@@ -224,9 +224,8 @@ async fn calls_with_key(rig: &Rig, suffix: &str) -> usize {
 #[tokio::test]
 async fn a_bad_key_wastes_one_call_and_no_client_sees_it() {
     let limited = json!({ "status": 429, "retry_after": 60 });
-    let replies = [
-        json!({ "status": 401 }), json!({ "status": 403 }), json!({ "status": 402 }), limited,
-    ];
+    let replies =
+        [json!({ "status": 401 }), json!({ "status": 403 }), json!({ "status": 402 }), limited];
     for reply in replies {
         let rig = Rig::with(Plan { more: &pool(), ..Plan::default() }).await;
         script(&rig, json!([{ "match": { "key": "2222" }, "reply": reply }])).await;

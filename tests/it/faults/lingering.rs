@@ -139,8 +139,7 @@ async fn stalled() {
 #[tokio::test]
 async fn who_does_nothing_is_let_go() {
     let rig = Rig::with(Plan { server: "h2c = true", ..Plan::default() }).await;
-    let (one, two, ()) =
-        tokio::join!(idle_http1(rig.gateway), idle_http2(rig.gateway), stalled());
+    let (one, two, ()) = tokio::join!(idle_http1(rig.gateway), idle_http2(rig.gateway), stalled());
     println!("idle connections closed after {one:?} and {two:?}");
     assert!(IDLE.contains(&one) && IDLE.contains(&two), "{one:?}, {two:?}");
 }
