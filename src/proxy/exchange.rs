@@ -98,12 +98,12 @@ impl<'e> Exchange<'e> {
         let mut failures = Failures::default();
         loop {
             let next = self.next_target(&mut cursor, guard, &mut failures).await?;
-            let Some(target) = next else { return Err(failures.verdict().into()) };
+            let Some(mut target) = next else { return Err(failures.verdict().into()) };
             self.count_failover(&cursor, target.candidate);
-            let attempt = self.attempt(&target, (client, guard), &mut keep_alive);
+            let attempt = self.attempt(&mut target, (client, guard), &mut keep_alive);
             let Err(broken) = attempt.await else { return Ok(()) };
             let error = target.candidate.provider.masked(broken.error);
-            self.note_failure(&target, &error);
+            self.note_failure(&target, guard, &error);
             if !broken.relayed {
                 guard.note_failed_attempt(&error);
             }
@@ -144,9 +144,24 @@ impl<'e> Exchange<'e> {
         }
     }
 
-    fn note_failure(&self, target: &Target<'_>, error: &GatewayError) {
+    fn note_success(&self, target: &Target<'_>, guard: &mut UsageGuard) {
+        let slug = &*target.candidate.provider.slug;
+        self.services.metrics.count_attempt(slug, "ok");
+        if let Some(permit) = guard.take_permit() {
+            let health = &self.services.health;
+            let (used, sample) = ((permit, target.outgoing.key), guard.sample());
+            health.provider(slug).note_answered(used, sample, health.now_ms());
+        }
+    }
+
+    fn note_failure(&self, target: &Target<'_>, guard: &mut UsageGuard, error: &GatewayError) {
         let provider = &*target.candidate.provider.slug;
         self.services.metrics.count_attempt(provider, error.kind.name());
+        if let Some(permit) = guard.take_permit() {
+            let health = &self.services.health;
+            let used = (permit, target.outgoing.key);
+            health.provider(provider).note_failed(used, error, health.now_ms());
+        }
         if let Some(limit) = error.late {
             self.services.metrics.count_timeout(provider, limit);
         }

@@ -73,7 +73,7 @@ impl RawCall {
         let services = Arc::clone(guard.services());
         let demand = (&Demand::default(), std::slice::from_ref(&candidate));
         guard.holds().reserve(&services, key, demand)?;
-        guard.note_attempt(&candidate);
+        guard.note_attempt(&candidate, None);
         guard.open_record()
     }
 

@@ -14,6 +14,7 @@ use crate::formats::Observed;
 use crate::limits::{Payer, Standing};
 use crate::money::PicoUsd;
 use crate::routing::Candidate;
+use crate::routing::health::{Permit, Sample};
 use crate::store::generation::{FailedAttempt, recorded};
 use crate::usage::{Generation, Outcome};
 use std::sync::Arc;
@@ -29,6 +30,10 @@ pub struct UsageGuard {
     started: Instant,
     /// When the present attempt began.
     attempt_started: Instant,
+    /// When the present attempt's first content came.
+    attempt_first_token_ms: Option<u64>,
+    /// Leave for the present attempt.
+    permit: Option<Permit>,
     holds: Holds,
     may_be_lost: bool,
     /// Whether the key has a spending limit.
@@ -111,6 +116,8 @@ impl UsageGuard {
             observed: Observed::default(),
             started: opening.started,
             attempt_started: opening.started,
+            attempt_first_token_ms: None,
+            permit: None,
             holds: Holds::default(),
             may_be_lost: opening.may_be_lost,
             is_limited: opening.key.policy.limit.is_some(),
@@ -153,13 +160,29 @@ impl UsageGuard {
         self.prompt_bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
     }
 
-    /// Notes that an attempt begins at this endpoint.
-    pub fn note_attempt(&mut self, candidate: &Candidate) {
+    /// Notes that an attempt begins at this endpoint, with the endpoint's leave if it gives any.
+    pub fn note_attempt(&mut self, candidate: &Candidate, permit: Option<Permit>) {
         self.record.attempts = self.record.attempts.saturating_add(1);
         // What the endpoint before it said is not what this one is paid for.
         self.observed = Observed::default();
         self.candidate = Some(candidate.clone());
         self.attempt_started = Instant::now();
+        self.attempt_first_token_ms = None;
+        self.permit = permit;
+    }
+
+    /// Ends the attempt: its leave, for what came of it to be noted.
+    pub fn take_permit(&mut self) -> Option<Permit> {
+        self.permit.take()
+    }
+
+    /// What the attempt took, as the health of its endpoint wants to know it.
+    pub fn sample(&self) -> Sample {
+        Sample {
+            first_token_ms: self.attempt_first_token_ms.filter(|_| self.record.streamed),
+            total_ms: elapsed_ms(self.attempt_started),
+            completion_tokens: self.record.usage.completion,
+        }
     }
 
     /// Notes that the attempt failed before the caller got a byte of its answer.
@@ -183,6 +206,12 @@ impl UsageGuard {
     pub fn note_first_token(&mut self) {
         if self.record.first_token_ms.is_none() {
             self.record.first_token_ms = Some(elapsed_ms(self.started));
+        }
+        if self.attempt_first_token_ms.is_none() {
+            self.attempt_first_token_ms = Some(elapsed_ms(self.attempt_started));
+            if let Some(permit) = &mut self.permit {
+                permit.first_content(self.services.health.now_ms());
+            }
         }
     }
 
@@ -301,6 +330,9 @@ impl UsageGuard {
             observed: self.observed.clone(),
             started: self.started,
             attempt_started: self.attempt_started,
+            attempt_first_token_ms: self.attempt_first_token_ms,
+            // What a caller does not wait for says nothing about the endpoint.
+            permit: None,
             holds: std::mem::take(&mut self.holds),
             may_be_lost: self.may_be_lost,
             is_limited: self.is_limited,

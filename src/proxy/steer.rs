@@ -17,7 +17,8 @@ use crate::formats::tool_calls::GatheredCalls;
 use crate::json::{Elements, Head, as_str, find};
 use crate::routing::auto::Explanation;
 use crate::routing::conversation::Turn;
-use crate::routing::{Candidate, EndpointView, Gate, Kept, Live, StickyKey};
+use crate::routing::exacto::{Board, Standing};
+use crate::routing::{Candidate, EndpointView, Gate, Health, Kept, Live, StickyKey};
 use std::borrow::Borrow;
 use std::sync::Arc;
 use std::time::Instant;
@@ -146,6 +147,25 @@ impl<'a> Steer<'a> {
     }
 }
 
+/// How endpoints are doing, with standings that last.
+#[derive(Debug, Clone, Copy)]
+pub struct LiveNow<'a> {
+    /// How they are doing at this moment.
+    pub health: &'a Health,
+    /// What their tool calls made of them.
+    pub exacto: &'a Board,
+}
+
+impl Live for LiveNow<'_> {
+    fn endpoint(&self, provider: &str, upstream_model: &str) -> EndpointView {
+        Live::endpoint(self.health, provider, upstream_model)
+    }
+
+    fn tool_standing(&self, endpoint: (&str, &str), view: &EndpointView) -> Standing {
+        self.exacto.standing(endpoint, view, Instant::now())
+    }
+}
+
 /// Whether a model has more than one endpoint among the candidates.
 fn has_choice<C: Borrow<Candidate>>(candidates: &[C]) -> bool {
     let mut pairs = candidates.array_windows();
@@ -157,9 +177,9 @@ fn order<C: Borrow<Candidate>>(
     candidates: &mut [C],
     (wishes, kept): (Wishes, Option<&Kept>),
 ) {
-    let now = Instant::now();
+    let live = LiveNow { health: &services.health, exacto: &services.exacto };
     let view = |candidate: &Candidate| -> EndpointView {
-        Live::endpoint(&*services.health, &candidate.provider.slug, &candidate.upstream_model)
+        live.endpoint(&candidate.provider.slug, &candidate.upstream_model)
     };
     let groups =
         candidates.chunk_by_mut(|one, other| one.borrow().canonical == other.borrow().canonical);
@@ -169,7 +189,7 @@ fn order<C: Borrow<Candidate>>(
                 let candidate = candidate.borrow();
                 let view = view(candidate);
                 let name = (&*candidate.provider.slug, &*candidate.upstream_model);
-                (!is_well(&view), services.exacto.standing(name, &view, now))
+                (!is_well(&view), live.tool_standing(name, &view))
             });
         }
         let stays = |candidate: &C| {

@@ -25,12 +25,12 @@ impl<'e> Exchange<'e> {
     /// replaced once: that is no attempt of its own.
     pub(super) async fn attempt(
         &mut self,
-        target: &Target<'e>,
+        target: &mut Target<'e>,
         (client, guard): (&mut Downstream<'_>, &mut UsageGuard),
         keep_alive: &mut KeepAlive,
     ) -> Result<(), Broken> {
         self.answering = None;
-        guard.note_attempt(target.candidate);
+        guard.note_attempt(target.candidate, target.permit.take());
         self.standing = guard.standing();
         if !matches!(self.admitted.job, Job::CountTokens(_)) {
             guard.open_record()?;
@@ -52,7 +52,7 @@ impl<'e> Exchange<'e> {
             }
             connection = Connection::New;
         }
-        self.services.metrics.count_attempt(&target.candidate.provider.slug, "ok");
+        self.note_success(target, guard);
         Ok(())
     }
 

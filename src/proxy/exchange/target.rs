@@ -8,10 +8,10 @@ use super::super::failover::{self, Failures};
 use super::super::settle::UsageGuard;
 use super::Exchange;
 use crate::error::{GatewayError, Kind, Retry, TimeLimit};
-use crate::providers::ProviderKey;
+use crate::routing::health::{NoKey, Permit, RetryIn};
 use crate::routing::{Candidate, Plan};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// An endpoint that is about to be asked.
 pub(super) struct Target<'e> {
@@ -19,6 +19,8 @@ pub(super) struct Target<'e> {
     pub(super) candidate: &'e Candidate,
     /// What it is sent.
     pub(super) outgoing: Outgoing<'e>,
+    /// Its leave to be asked; taken when the attempt begins.
+    pub(super) permit: Option<Permit>,
 }
 
 /// Where the loop stands in the plan.
@@ -52,9 +54,9 @@ impl<'e> Cursor<'e> {
         self.candidates.get(self.position)
     }
 
-    /// The next key of the candidate that was not tried.
-    fn next_key(&self, candidate: &'e Candidate) -> Option<(usize, &'e ProviderKey)> {
-        candidate.provider.keys.next(&candidate.upstream_model, &self.keys)
+    /// Whether the candidate has a key that was not tried.
+    fn has_other_key(&self, candidate: &Candidate) -> bool {
+        candidate.provider.keys.next(&candidate.upstream_model, &self.keys).is_some()
     }
 
     /// Goes on to the next candidate, past all whose model refused the request.
@@ -94,7 +96,7 @@ impl<'e> Cursor<'e> {
         let is_other = |next: &Candidate| present.is_some_and(|p| p.canonical != next.canonical);
         failover::Standing {
             attempts: self.attempts,
-            other_key: present.is_some_and(|candidate| self.next_key(candidate).is_some()),
+            other_key: present.is_some_and(|candidate| self.has_other_key(candidate)),
             other_endpoint: open.clone().next().is_some(),
             other_model: open.any(is_other),
             relayed,
@@ -136,23 +138,50 @@ impl<'e> Exchange<'e> {
         cursor: &mut Cursor<'e>,
         guard: &mut UsageGuard,
     ) -> Result<Target<'e>, GatewayError> {
-        guard.holds().enter_model(self.services, candidate)?;
         if Instant::now() >= self.deadline(&candidate.provider) {
             return Err(GatewayError::late(TimeLimit::Total).with_retry(Retry::OtherEndpoint));
         }
-        let key = match cursor.next_key(candidate) {
-            Some((index, key)) => {
-                cursor.keys.push(index);
-                Some(key)
-            }
-            None if candidate.provider.keys.is_empty() => None,
-            None => {
-                let text = "no key of the provider may be used for this model";
-                return Err(GatewayError::upstream(Kind::ProviderUnavailable, text));
-            }
-        };
+        let health = &self.services.health;
+        let (now_ms, slug) = (health.now_ms(), &candidate.provider.slug);
+        let endpoint = health.endpoint(slug, &candidate.upstream_model);
+        let permit = endpoint.enter(now_ms).map_err(|RetryIn { ms }| left_alone(ms))?;
+        guard.holds().enter_model(self.services, candidate)?;
+        let provider = health.provider(slug);
+        if cursor.attempts == 0 {
+            provider.note_request(now_ms);
+        } else if !provider.may_retry(now_ms) {
+            let text = "the provider gets no more retries at the moment";
+            return Err(GatewayError::upstream(Kind::ProviderOverloaded, text));
+        }
+        let asked = (&*candidate.upstream_model, &*cursor.keys);
+        let picked = provider.keys.pick(&candidate.provider.keys, asked, now_ms);
+        let key = picked.map_err(no_key)?.map(|(index, key)| {
+            cursor.keys.push(index);
+            key
+        });
         let body = self.encode(candidate).await?;
         let outgoing = self.outgoing((candidate, key), body)?;
-        Ok(Target { candidate, outgoing })
+        Ok(Target { candidate, outgoing, permit: Some(permit) })
     }
+}
+
+/// The endpoint failed too often.
+fn left_alone(wait_ms: u64) -> GatewayError {
+    let text = "the provider fails too often and is left alone for a while";
+    GatewayError::upstream(Kind::ProviderOverloaded, text)
+        .with_retry_after(Some(Duration::from_millis(wait_ms)))
+}
+
+/// No key of the provider may be used for the model, at the moment or at all.
+pub(in crate::proxy) fn no_key(none: NoKey) -> GatewayError {
+    let Some(wait_ms) = none.retry_in_ms else {
+        let text = "no key of the provider may be used for this model";
+        return GatewayError::upstream(Kind::ProviderUnavailable, text);
+    };
+    let (kind, text) = if none.is_limited {
+        (Kind::RateLimitExceeded, "the provider's rate limit is exceeded")
+    } else {
+        (Kind::ProviderOverloaded, "no key of the provider can be used at the moment")
+    };
+    GatewayError::upstream(kind, text).with_retry_after(Some(Duration::from_millis(wait_ms)))
 }
