@@ -136,36 +136,31 @@ fn overwrite(text: &mut [u8], secret: &[u8]) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::error::Kind;
-    use crate::formats::openai_chat::dialect::OPENAI;
-    use crate::providers::vendor;
-    use crate::upstream::{Http2, UpstreamOptions};
-
-    fn provider(keys: Vec<ProviderKey>) -> Provider {
+impl Provider {
+    /// A provider for tests that nobody calls.
+    pub(crate) fn example(slug: &str, format: ApiFormat, aliases: &[&str]) -> Self {
         let second = Duration::from_secs(1);
-        let options = UpstreamOptions {
+        let options = crate::upstream::UpstreamOptions {
             host: "127.0.0.1".into(),
             port: 1,
             tls: false,
-            http2: Http2::Never,
+            http2: crate::upstream::Http2::Never,
             ca: None,
             connect_timeout: second,
             allow_private: true,
             group_key: 0,
         };
         Provider {
-            slug: "p".into(),
-            display_name: "P".into(),
-            aliases: Vec::new(),
-            vendor: vendor(ApiFormat::OpenAiChat),
-            dialect: &OPENAI,
-            price_list: None,
+            slug: slug.into(),
+            display_name: slug.into(),
+            aliases: aliases.iter().map(|&alias| alias.to_owned()).collect(),
+            vendor: super::vendor(format),
+            dialect: &crate::formats::openai_chat::dialect::OPENAI,
+            price_list: crate::catalog::list(slug),
             upstream: Upstream::new(options),
             authority: HeaderValue::from_static("h"),
             base_path: String::new(),
-            keys: KeyPool::new(keys),
+            keys: KeyPool::default(),
             extra_headers: Vec::new(),
             timeouts: Timeouts {
                 first_byte: second,
@@ -178,6 +173,17 @@ mod tests {
             byok: false,
             data_policy: DataPolicy::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::providers::ProviderKey;
+    use crate::error::Kind;
+
+    fn provider(keys: Vec<ProviderKey>) -> Provider {
+        Provider { keys: KeyPool::new(keys), ..Provider::example("p", ApiFormat::OpenAiChat, &[]) }
     }
 
     #[test]

@@ -35,17 +35,6 @@ pub struct Ask<'a> {
     pub completion_tokens: u64,
     /// Longest answer it allows, in tokens.
     pub completion_cap: Option<u64>,
-    /// The endpoint that served the conversation last.
-    pub sticky: Option<Sticky<'a>>,
-}
-
-/// The endpoint that served a conversation last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sticky<'a> {
-    /// Slug of the provider.
-    pub provider: &'a str,
-    /// The provider's own name of the model.
-    pub upstream_model: &'a str,
 }
 
 impl<'a> Ask<'a> {
@@ -60,7 +49,6 @@ impl<'a> Ask<'a> {
             prompt_tokens: 0,
             completion_tokens: 0,
             completion_cap: None,
-            sticky: None,
         }
     }
 

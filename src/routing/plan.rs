@@ -9,6 +9,7 @@ use super::filter::{self, Filter};
 use super::live::Live;
 use super::preferences::{Partition, Preferences, SortBy};
 use super::sort::{self, Ranked};
+use super::sticky::Kept;
 use super::table::{RouteError, RoutingTable};
 use crate::auth::ApiKey;
 use crate::catalog::{Abilities, Parameter, ParameterSet, Pricing};
@@ -119,81 +120,121 @@ pub(super) struct Choice {
     pub(super) sort: Option<SortBy>,
 }
 
-/// The plan for a request.
+/// The endpoints that may serve a request, before they are put in order.
+#[derive(Debug)]
+pub struct Shortlist {
+    choices: Vec<Choice>,
+    thinks: bool,
+}
+
+/// What an order depends on besides the endpoints.
+struct Basis<'a> {
+    table: &'a RoutingTable,
+    live: &'a dyn Live,
+    ask: &'a Ask<'a>,
+    kept: Option<&'a Kept>,
+}
+
+/// The plan for a request: [`Shortlist::new`] and [`Shortlist::into_plan`] in one.
 pub fn choose(
     (table, live): (&RoutingTable, &dyn Live),
-    key: &ApiKey,
+    (key, kept): (&ApiKey, Option<&Kept>),
     ask: &Ask<'_>,
     dice: &mut dyn RngCore,
 ) -> Result<Plan, PlanError> {
-    let (mut choices, thinks) = table.choices(ask.models, ask.home)?;
-    filter::hard(&mut choices, (table, key), ask)?;
-    if choices.len() > 1 {
-        filter::soft(&mut choices, ask);
-        if ask.preferences.partition == Some(Partition::All) {
-            choices.iter_mut().for_each(|choice| choice.group = 0);
+    Ok(Shortlist::new(table, key, ask)?.into_plan((table, live), ask, kept, dice))
+}
+
+impl Shortlist {
+    /// The endpoints of the models that were named which pass all filters.
+    pub fn new(table: &RoutingTable, key: &ApiKey, ask: &Ask<'_>) -> Result<Self, PlanError> {
+        let (mut choices, thinks) = table.choices(ask.models, ask.home)?;
+        filter::hard(&mut choices, (table, key), ask)?;
+        if choices.len() > 1 {
+            filter::soft(&mut choices, ask);
+            if ask.preferences.partition == Some(Partition::All) {
+                choices.iter_mut().for_each(|choice| choice.group = 0);
+            }
         }
-        choices = ordered(choices, (table, live), ask, dice);
+        Ok(Self { choices, thinks })
     }
-    let candidates = choices.into_iter().map(|choice| choice.candidate).collect();
-    Ok(Plan { candidates, thinks })
+
+    /// Whether endpoints are left whose order is not given: those of one model, or all together.
+    pub fn has_choice(&self) -> bool {
+        self.choices.array_windows().any(|[one, other]| one.group == other.group)
+    }
+
+    /// Puts them in order. `kept` is the endpoint that served the conversation last.
+    pub fn into_plan(
+        self,
+        (table, live): (&RoutingTable, &dyn Live),
+        ask: &Ask<'_>,
+        kept: Option<&Kept>,
+        dice: &mut dyn RngCore,
+    ) -> Plan {
+        let thinks = self.thinks;
+        let choices = if self.has_choice() {
+            ordered(self.choices, &Basis { table, live, ask, kept }, dice)
+        } else {
+            self.choices
+        };
+        let candidates = choices.into_iter().map(|choice| choice.candidate).collect();
+        Plan { candidates, thinks }
+    }
 }
 
 /// All groups one after the other, each in the order in which it is tried.
-fn ordered(
-    choices: Vec<Choice>,
-    (table, live): (&RoutingTable, &dyn Live),
-    ask: &Ask<'_>,
-    dice: &mut dyn RngCore,
-) -> Vec<Choice> {
-    let mut ranked: Vec<Ranked> =
-        choices.into_iter().map(|choice| Ranked::new(choice, live, ask)).collect();
+fn ordered(choices: Vec<Choice>, basis: &Basis<'_>, dice: &mut dyn RngCore) -> Vec<Choice> {
+    let ranked = |choice| Ranked::new(choice, basis.live, basis.ask);
+    let mut ranked: Vec<Ranked> = choices.into_iter().map(ranked).collect();
     for group in ranked.chunk_by_mut(|one, other| one.choice.group == other.choice.group) {
-        order(group, table, ask, dice);
+        order(group, basis, dice);
     }
-    if !ask.preferences.allow_fallbacks && ask.preferences.order.is_empty() {
+    let wishes = basis.ask.preferences;
+    if !wishes.allow_fallbacks && wishes.order.is_empty() {
         ranked.dedup_by_key(|one| one.choice.group);
     }
     ranked.into_iter().map(|one| one.choice).collect()
 }
 
 /// One group. What comes later weighs more: every step keeps the order of equals.
-fn order(group: &mut [Ranked], table: &RoutingTable, ask: &Ask<'_>, dice: &mut dyn RngCore) {
-    let wishes = ask.preferences;
+fn order(group: &mut [Ranked], basis: &Basis<'_>, dice: &mut dyn RngCore) {
+    let wishes = basis.ask.preferences;
     let of_name = group.first().and_then(|first| first.choice.sort);
+    let has_tools = || basis.ask.parameters.contains(Parameter::Tools);
     match wishes.sort.or(of_name) {
         Some(SortBy::Exacto) => {
             sort::by_chance(group, dice);
-            sort::by_tool_calls(group);
+            sort::by_tool_calls(group, basis.live);
         }
         Some(by) => sort::strictly(group, by),
         None => {
             sort::by_chance(group, dice);
-            if ask.parameters.contains(Parameter::Tools) && wishes.order.is_empty() {
-                sort::by_tool_calls(group);
+            if wishes.order.is_empty() && has_tools() {
+                sort::by_tool_calls(group, basis.live);
             }
         }
     }
     sort::slow_last(group, &wishes.min_throughput_tps, &wishes.max_latency_ms);
     if wishes.order.is_empty() {
-        stick(group, ask);
+        stick(group, basis.kept);
     } else {
-        as_named(group, table, wishes);
+        as_named(group, basis.table, wishes);
     }
     sort::byok_first(group);
     sort::open_last(group);
 }
 
 /// The endpoint that served the conversation last comes first, as long as it is well.
-fn stick(group: &mut [Ranked], ask: &Ask<'_>) {
-    let Some(sticky) = ask.sticky else { return };
-    let is_it = |one: &Ranked| {
+fn stick(group: &mut [Ranked], kept: Option<&Kept>) {
+    let Some(kept) = kept else { return };
+    group.sort_by_key(|one| {
         let candidate = one.candidate();
-        *candidate.provider.slug == *sticky.provider
-            && *candidate.upstream_model == *sticky.upstream_model
-            && one.is_well()
-    };
-    group.sort_by_key(|one| !is_it(one));
+        let stays = candidate.provider.slug == kept.provider
+            && candidate.upstream_model == kept.upstream_model
+            && one.is_well();
+        !stays
+    });
 }
 
 /// Those that `order` names come first, as it names them.

@@ -133,9 +133,14 @@ fn shuffle(group: &mut [Ranked], mut weights: Vec<u64>, dice: &mut dyn RngCore) 
     }
 }
 
-/// Those that call tools well come first; of equally good ones those that came first before.
-pub(super) fn by_tool_calls(group: &mut [Ranked]) {
-    group.sort_by_key(|one| one.view.tool_errors.map(|errors| errors.errors > 0));
+/// Those that call tools well come first, and those that are not well last; of equally good ones
+/// those that came first before.
+pub(super) fn by_tool_calls(group: &mut [Ranked], live: &dyn Live) {
+    group.sort_by_cached_key(|one| {
+        let candidate = one.candidate();
+        let name = (&*candidate.provider.slug, &*candidate.upstream_model);
+        (!one.is_well(), live.tool_standing(name, &one.view))
+    });
 }
 
 /// Those that are slower than the request wishes go behind the others. Nobody is called slow

@@ -186,9 +186,9 @@ impl RoutingTable {
         self.aliases.iter().map(|(name, targets)| (name.as_str(), targets.as_slice()))
     }
 
-    /// Whether a name is an alias of the configuration.
+    /// Whether a name is an alias of the configuration, with variants or without.
     pub fn is_alias(&self, name: &str) -> bool {
-        self.aliases.contains_key(name)
+        self.aliases.contains_key(name) || matches!(self.alias(name), Ok(Some(_)))
     }
 
     /// The candidates for these names, in order; none of them twice. `home` is the format of the

@@ -2,45 +2,9 @@
 
 use super::*;
 use crate::config::{Quantization, RateLimit};
-use crate::providers::{KeyPool, Timeouts, vendor};
-use crate::upstream::{Http2, Upstream, UpstreamOptions};
-use std::time::Duration;
 
 fn provider(slug: &str, format: ApiFormat, aliases: &[&str]) -> Arc<Provider> {
-    let second = Duration::from_secs(1);
-    let options = UpstreamOptions {
-        host: "127.0.0.1".into(),
-        port: 1,
-        tls: false,
-        http2: Http2::Never,
-        ca: None,
-        connect_timeout: second,
-        allow_private: true,
-        group_key: 0,
-    };
-    Arc::new(Provider {
-        slug: slug.into(),
-        display_name: slug.into(),
-        aliases: aliases.iter().map(|alias| (*alias).to_owned()).collect(),
-        vendor: vendor(format),
-        dialect: &crate::formats::openai_chat::dialect::OPENAI,
-        price_list: crate::catalog::list(slug),
-        upstream: Upstream::new(options),
-        authority: http::HeaderValue::from_static("h"),
-        base_path: String::new(),
-        keys: KeyPool::new(Vec::new()),
-        extra_headers: Vec::new(),
-        timeouts: Timeouts {
-            first_byte: second,
-            whole_first_byte: second,
-            first_token: second,
-            idle: second,
-            total: second,
-        },
-        honours_cancel: true,
-        byok: false,
-        data_policy: crate::config::DataPolicy::default(),
-    })
+    Arc::new(Provider::example(slug, format, aliases))
 }
 
 fn model(id: &str, endpoints: &[(&str, &str)]) -> Model {
