@@ -67,11 +67,7 @@ impl Exchange<'_> {
     }
 
     /// A whole answer with the metadata, if the caller wants them and its format has a place.
-    pub fn annotated(
-        &self,
-        body: Bytes,
-        (record, candidate): (&Generation, &Candidate),
-    ) -> Bytes {
+    pub fn annotated(&self, body: Bytes, (record, candidate): (&Generation, &Candidate)) -> Bytes {
         use crate::formats::ApiFormat::Gemini;
         if !matches!(self.admitted.job, Job::Chat { client, .. } if client != Gemini) {
             return body;
@@ -139,7 +135,11 @@ impl Exchange<'_> {
         let (_, bare) = first.canonical.split_once('/').unwrap_or_default();
         match () {
             () if requested == &*first.canonical || requested == bare => {
-                if has_several { "fallback" } else { "direct" }
+                if has_several {
+                    "fallback"
+                } else {
+                    "direct"
+                }
             }
             () if requested.contains('/') || requested.is_empty() => "direct",
             () => "alias",
