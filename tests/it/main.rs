@@ -30,6 +30,8 @@ mod errors;
 mod errors_table;
 mod failover;
 mod failures;
+mod faults;
+mod frames;
 mod goaway;
 mod http2;
 mod keys_api;
