@@ -5,6 +5,8 @@
 //! but one map read. Labels come from tables (routes, configured providers and models), never from
 //! what a client sent.
 
+use super::health_metrics::HealthMetrics;
+use super::parameters::PARAMETERS;
 use crate::error::TimeLimit;
 use crate::money::PicoUsd;
 use dashmap::DashMap;
@@ -35,43 +37,6 @@ const OVERHEAD_BUCKETS: &[f64] = &[
 /// Routes whose series are kept; configured models times operations stay far below.
 const MAX_KEPT_SERIES: usize = 10_000;
 
-/// Parameters that have a series of their own when they are left out.
-const PARAMETERS: &[&str] = &[
-    "audio",
-    "cache_control",
-    "detail",
-    "frequency_penalty",
-    "image_url.detail",
-    "logit_bias",
-    "logprobs",
-    "max_tokens",
-    "metadata",
-    "min_p",
-    "modalities",
-    "n",
-    "parallel_tool_calls",
-    "prediction",
-    "presence_penalty",
-    "prompt_cache_key",
-    "reasoning",
-    "repetition_penalty",
-    "response_format",
-    "safetySettings",
-    "seed",
-    "service_tier",
-    "stop",
-    "store",
-    "temperature",
-    "tool_choice",
-    "top_a",
-    "top_k",
-    "top_logprobs",
-    "top_p",
-    "user",
-    "verbosity",
-    "web_search_options",
-];
-
 /// All metrics of the process.
 #[derive(Debug)]
 pub struct Metrics {
@@ -93,6 +58,8 @@ pub struct Metrics {
     cost_usd: Counter,
     config_info: prometheus::IntGaugeVec,
     last_reload_success: Gauge,
+    /// How endpoints and keys are doing.
+    pub health: HealthMetrics,
     /// Requests being served.
     pub requests_in_flight: IntGauge,
     /// Requests whose client left before the end.
@@ -126,6 +93,7 @@ impl Metrics {
     pub fn new() -> Result<Self, prometheus::Error> {
         let make = Maker(Registry::new());
         let metrics = Self {
+            health: HealthMetrics::new(&make.0)?,
             series: DashMap::new(),
             requests: requests(&make)?,
             durations: durations()?,

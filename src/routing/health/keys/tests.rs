@@ -103,10 +103,11 @@ fn a_refused_key_is_left_alone_longer_each_time_and_tried_by_one() {
         assert_eq!(picked(&keys, &pool, now_ms), Err(Some(PROBE_MS)), "one finds out");
         now_ms += 1_000;
     }
-    assert_eq!(keys.counts(), (0, 8));
+    assert_eq!((keys.counts(), keys.refused()), ((0, 8), 1));
     assert_eq!(picked(&keys, &pool, now_ms + PROBE_MS), Ok("a"), "the first was never heard of");
     keys.note_works((pool.get(0), "m"), now_ms + PROBE_MS);
     (0..5).for_each(|_| assert_eq!(picked(&keys, &pool, now_ms + PROBE_MS), Ok("a")));
+    assert_eq!(keys.refused(), 0);
     refused(now_ms);
     assert_eq!(picked(&keys, &pool, now_ms), Err(Some(60_000)), "it began anew");
 }
