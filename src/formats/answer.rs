@@ -6,10 +6,11 @@
 //! can be tried.
 
 use super::charge::Sides;
+use super::passthrough::openrouter;
 use super::tool_names::ToolNames;
 use super::{
-    AnswerLabel, ApiFormat, FormatError, Observed, StreamFault, decode_error, decode_response,
-    encode_response, observe,
+    AnswerLabel, ApiFormat, FormatError, Observed, Shape, StreamFault, decode_error,
+    decode_response, encode_response, observe,
 };
 use crate::chat::Usage;
 use crate::json::{Members, find, string_literal};
@@ -62,6 +63,7 @@ pub fn relay_renamed(
         let observed = observe::response(&response);
         drop(response);
         let body = relabelled(client, body, (label, &observed));
+        let body = shaped(client, body, label);
         return Ok(Answer { body, observed });
     }
     names.restore(&mut response);
@@ -82,6 +84,16 @@ fn refuse_error(format: ApiFormat, body: &[u8]) -> Result<(), StreamFault> {
         Some(b'{' | b'"') => Err(StreamFault::Upstream(decode_error(format, 200, body))),
         _ => Ok(()),
     }
+}
+
+/// The same answer as OpenRouter's clients can read it, where the caller is one.
+fn shaped(format: ApiFormat, body: Bytes, label: &AnswerLabel) -> Bytes {
+    let written = match (label.shape, format) {
+        (Shape::OpenRouter, ApiFormat::OpenAiChat) => openrouter::Words::new(label).whole(&body),
+        (Shape::OpenRouter, ApiFormat::OpenAiResponses) => openrouter::response(&body),
+        _ => None,
+    };
+    written.map_or(body, Bytes::from)
 }
 
 /// The same answer under the gateway's id and the client's name of the model, with its cost.

@@ -67,6 +67,16 @@ pub enum Framing {
     EventStream,
 }
 
+/// Whose description an answer in one of OpenAI's formats keeps to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Shape {
+    /// OpenAI's: what its own format says passes as it is.
+    #[default]
+    Maker,
+    /// OpenRouter's, whose clients refuse some nulls and miss some members.
+    OpenRouter,
+}
+
 /// What the gateway writes over the provider's own words in an answer.
 #[derive(Debug, Clone)]
 pub struct AnswerLabel {
@@ -82,6 +92,8 @@ pub struct AnswerLabel {
     pub include_usage: bool,
     /// Whether reasoning text is withheld from the client.
     pub exclude_reasoning: bool,
+    /// Whose members an answer has that passes in its own format.
+    pub shape: Shape,
     /// Knows the cost that is told in `usage` of OpenAI's formats; without it none is told.
     pub charges: Option<Arc<dyn charge::Charges>>,
 }

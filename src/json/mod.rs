@@ -13,7 +13,7 @@ pub mod splice;
 pub mod text;
 
 pub use head::{Head, HeadError, HeadMember};
-pub use members::{Member, Members, find, find_path};
+pub use members::{Member, Members, elements, find, find_path};
 pub use splice::{Body, Splice};
 pub use text::{as_str, as_str_in, string_literal, write_string};
 

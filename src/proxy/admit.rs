@@ -11,7 +11,7 @@ use super::settle::UsageGuard;
 use super::state::{Services, Snapshot};
 use crate::auth::{ApiKey, Credential, KeyKind};
 use crate::error::{GatewayError, Kind};
-use crate::formats::{ApiFormat, Framing};
+use crate::formats::{ApiFormat, Framing, Shape};
 use crate::json::{Head, HeadError};
 use crate::providers::{Provider, UpstreamCall};
 use crate::routing::{Candidate, Plan, RouteError};
@@ -43,6 +43,8 @@ pub struct Admitted {
     pub generation_id: Arc<str>,
     /// Header fields of the client that a vendor may want.
     pub client_headers: HeaderMap,
+    /// Whose members the answer has; the maker's unless the path says otherwise.
+    pub shape: Shape,
     /// Whether the client asked for usage in an OpenAI stream.
     pub wants_usage: bool,
     /// Whether the client wants no reasoning text.
@@ -124,6 +126,7 @@ pub async fn admit(
     Ok(Admitted {
         plan,
         shown,
+        shape: Shape::default(),
         generation_id: guard.record().id.as_str().into(),
         client_headers: vendor_headers(headers),
         wants_usage: wishes.wants_usage,

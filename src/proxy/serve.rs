@@ -231,7 +231,7 @@ async fn exchange(
     let admission = (&asked.operation, &asked.headers);
     let admitted = admit::admit((snapshot, key), (&mut client, &mut guard), admission).await;
     let admitted = match admitted {
-        Ok(admitted) => admitted,
+        Ok(admitted) => admit::Admitted { shape: context.surface.shape(), ..admitted },
         Err(error) => {
             finish_record(&mut guard, context, Some(&error));
             return reject(session, context, &error).await;

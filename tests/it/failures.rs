@@ -24,7 +24,8 @@ async fn script(rig: &Rig, rules: Value) {
     assert_eq!(answer.status, 204, "{}", answer.text());
 }
 
-fn assert_one_error(ask: Ask, text: &str, case: &str) {
+/// Asserts that a stream ends with one error event, in the words of its client.
+pub fn assert_one_error(ask: Ask, text: &str, case: &str) {
     let errors = ask.errors(text);
     assert_eq!(errors.len(), 1, "{case}: {text}");
     let mut events = ask.events(text);

@@ -29,6 +29,8 @@ mod durability;
 mod errors;
 mod errors_table;
 mod failures;
+mod faults;
+mod frames;
 mod goaway;
 mod http2;
 mod keys_api;

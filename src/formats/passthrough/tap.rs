@@ -5,12 +5,12 @@
 //! format's decoder, so that usage, finish, errors and the end mean what they mean in a translated
 //! stream. An event that is not understood passes: only errors and the missing end stop a stream.
 
-use super::{native, openai};
+use super::{native, openai, openrouter};
 use crate::chat::Event;
 use crate::formats::charge::{self, Charges, Sides};
 use crate::formats::translator::output::Output;
 use crate::formats::{
-    AnswerLabel, ApiFormat, FormatError, Observed, StreamDecoder, StreamFault, observe,
+    AnswerLabel, ApiFormat, FormatError, Observed, Shape, StreamDecoder, StreamFault, observe,
     stream_decoder,
 };
 use crate::json::{find, find_path};
@@ -25,6 +25,7 @@ pub(in crate::formats) struct Tap {
     format: Format,
     decoder: Box<dyn StreamDecoder>,
     charges: Option<Arc<dyn Charges>>,
+    shape: Shape,
 }
 
 /// What differs by format: which events are ordinary, and what is written over.
@@ -51,15 +52,17 @@ impl Tap {
     ) -> Result<Self, FormatError> {
         let decoder = stream_decoder(format)?;
         let model = native::Model::new(label.model.as_deref());
+        let shape = label.shape;
         let format = match format {
             ApiFormat::OpenAiResponses => Format::Responses(model),
             ApiFormat::Anthropic => Format::Anthropic(model),
             ApiFormat::Gemini => Format::Gemini(model),
-            ApiFormat::OpenAiChat | ApiFormat::Completions | ApiFormat::Bedrock => {
-                Format::OpenAi(openai::Relabel::new(label))
+            ApiFormat::OpenAiChat => Format::OpenAi(openai::Relabel::new(label, shape)),
+            ApiFormat::Completions | ApiFormat::Bedrock => {
+                Format::OpenAi(openai::Relabel::new(label, Shape::Maker))
             }
         };
-        Ok(Self { format, decoder, charges: label.charges.clone() })
+        Ok(Self { format, decoder, charges: label.charges.clone(), shape })
     }
 
     /// Reads a server-sent event and forwards what the client gets of it.
@@ -124,6 +127,12 @@ impl Tap {
             Piece { frame, data, name: piece.name }
         });
         let piece = told.as_ref().unwrap_or(piece);
+        let shaped = self.shaped(piece);
+        let shaped = shaped.as_ref().map(|(frame, data)| {
+            let data = data.clone();
+            Piece { frame, data, name: piece.name }
+        });
+        let piece = shaped.as_ref().unwrap_or(piece);
         match &mut self.format {
             Format::OpenAi(relabel) => relabel.forward(piece, out),
             Format::Responses(model) => model.forward(piece, &["response", "model"], out),
@@ -160,6 +169,18 @@ impl Tap {
             Err(fault) => return Err(fault),
         }
         Ok(brings_usage.then(|| self.told(piece, observed)).flatten())
+    }
+
+    /// An event with a whole answer of the Responses format in it, for OpenRouter's clients, and
+    /// where its data lies then.
+    fn shaped(&self, piece: &Piece<'_>) -> Option<(Bytes, Range<usize>)> {
+        let Format::Responses(_) = self.format else { return None };
+        if self.shape != Shape::OpenRouter {
+            return None;
+        }
+        let written = openrouter::response_event(piece.data())?;
+        let place = piece.data.start..piece.data.start + written.len();
+        Some((charge::replaced(piece.frame, piece.data.clone(), &written), place))
     }
 
     /// The event with the cost told in its usage, and where its data lies then.
@@ -232,10 +253,9 @@ impl Tap {
             return Ok(());
         }
         self.frame(tail, observed, out)?;
-        if matches!(self.format, Format::OpenAi(_)) {
-            let ending: &[u8] = if tail.ends_with(b"\n") { b"\n" } else { b"\n\n" };
-            out.buffer().extend_from_slice(ending);
-        }
+        // A client that follows the specification drops an event without its blank line.
+        let ending: &[u8] = if tail.ends_with(b"\n") { b"\n" } else { b"\n\n" };
+        out.buffer().extend_from_slice(ending);
         Ok(())
     }
 }
@@ -248,6 +268,16 @@ pub(in crate::formats) struct Piece<'f> {
 }
 
 impl Piece<'_> {
+    /// Sends the event with other data.
+    pub(in crate::formats) fn forward_with(&self, data: &[u8], out: &mut Output) {
+        let before = self.frame.get(..self.data.start).unwrap_or_default();
+        let after = self.frame.get(self.data.end..).unwrap_or_default();
+        let buffer = out.buffer();
+        for part in [before, data, after] {
+            buffer.extend_from_slice(part);
+        }
+    }
+
     /// The event's data.
     pub(in crate::formats) fn data(&self) -> &[u8] {
         self.frame.get(self.data.clone()).unwrap_or_default()

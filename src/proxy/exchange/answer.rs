@@ -10,7 +10,7 @@ use super::{Exchange, Job};
 use crate::error::GatewayError;
 use crate::formats::charge::Charges;
 use crate::formats::translator::Translator;
-use crate::formats::{self, AnswerLabel, ApiFormat, Framing};
+use crate::formats::{self, AnswerLabel, ApiFormat, Framing, Shape};
 use crate::routing::Candidate;
 use bytes::Bytes;
 use pingora::http::ResponseHeader;
@@ -24,8 +24,11 @@ impl Exchange<'_> {
             model: self.admitted.shown.name(candidate),
             provider: Arc::clone(&candidate.provider.display_name),
             created_s: self.services.clock.unix_s(),
-            include_usage: self.settings.always_stream_usage || self.admitted.wants_usage,
+            include_usage: self.settings.always_stream_usage
+                || self.admitted.wants_usage
+                || self.admitted.shape == Shape::OpenRouter,
             exclude_reasoning: self.back.hides_reasoning,
+            shape: self.admitted.shape,
             charges: self.charges(candidate),
         }
     }
