@@ -8,8 +8,6 @@ pub(super) const UNENFORCED: &[&str] = &[
     "providers.*.data_policy.trains",
     "providers.*.data_policy.retains_days",
     "routing.breaker",
-    "routing.fallback_on_content_policy",
-    "routing.fallback_on_context_length",
     "routing.retry_budget",
 ];
 

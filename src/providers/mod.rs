@@ -7,6 +7,7 @@
 
 pub mod anthropic;
 pub mod google;
+pub mod key_pool;
 pub mod known;
 pub mod openai_compatible;
 pub mod provider;
@@ -21,7 +22,8 @@ pub mod google_token;
 pub mod sigv4;
 
 pub use body_edit::BodyEdit;
-pub use provider::{KeyPool, Provider, ProviderKey, Timeouts};
+pub use key_pool::{KeyPool, ProviderKey};
+pub use provider::{Provider, Timeouts};
 
 use crate::error::{Blame, GatewayError, Kind, Retry};
 use crate::formats::{ApiFormat, Framing, UpstreamFailure};
@@ -170,11 +172,15 @@ pub fn classify(failure: UpstreamFailure, retry_after: Option<Duration>) -> Gate
         }
         kind => {
             let text = provider_text.unwrap_or_else(|| "the provider rejected the request".into());
+            let is_the_models =
+                matches!(kind, Kind::ContextLengthExceeded | Kind::ContentPolicyViolation);
             let mut error = GatewayError::client(kind, text);
             error.blame = Blame::Client;
+            error.retry = if is_the_models { Retry::OtherModel } else { Retry::Never };
             error
         }
     };
+    error.provider_kind = Some(failure.kind);
     error.provider_code = failure.code.map(Into::into);
     error.with_detail(detail)
 }
@@ -230,6 +236,24 @@ mod tests {
             headers.insert(name, value.parse().unwrap());
             let wait = retry_after(&headers, now);
             assert_eq!(wait, expected_ms.map(Duration::from_millis), "{name}: {value}");
+        }
+    }
+
+    #[test]
+    fn what_one_model_refuses_another_may_take() {
+        for (kind, expected) in [
+            (Kind::ContextLengthExceeded, Retry::OtherModel),
+            (Kind::ContentPolicyViolation, Retry::OtherModel),
+            (Kind::InvalidRequest, Retry::Never),
+            (Kind::NotFound, Retry::Never),
+            (Kind::PayloadTooLarge, Retry::Never),
+            (Kind::ProviderOverloaded, Retry::OtherEndpoint),
+            (Kind::Server, Retry::OtherEndpoint),
+            (Kind::RequestTimeout, Retry::OtherEndpoint),
+            (Kind::RateLimitExceeded, Retry::OtherKey),
+        ] {
+            let failure = UpstreamFailure { kind, code: None, message: None, retry_after: None };
+            assert_eq!(classify(failure, None).retry, expected, "{kind:?}");
         }
     }
 

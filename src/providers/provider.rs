@@ -3,6 +3,7 @@
 //! Built once per configuration and shared by all requests of that generation. Its keys are
 //! header values marked sensitive; they leave this type only in a request to this provider.
 
+use super::key_pool::{KeyPool, bare};
 use super::{Authorization, Vendor};
 use crate::catalog::List;
 use crate::error::GatewayError;
@@ -12,7 +13,6 @@ use crate::upstream::Upstream;
 use http::{HeaderName, HeaderValue};
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// A provider of the configuration.
@@ -112,82 +112,16 @@ impl Provider {
 /// The time limits of an upstream call.
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts {
-    /// Until the response header.
+    /// From the end of the request until the response header of a stream.
     pub first_byte: Duration,
-    /// Until the first content event.
+    /// The same of a whole answer, whose header often comes with its last byte.
+    pub whole_first_byte: Duration,
+    /// From the response header until the first content event.
     pub first_token: Duration,
     /// Between two pieces of the answer.
     pub idle: Duration,
-    /// For everything together.
+    /// For the whole request, over all attempts.
     pub total: Duration,
-}
-
-/// A provider's keys, used in turn by weight.
-#[derive(Debug, Default)]
-pub struct KeyPool {
-    keys: Vec<ProviderKey>,
-    turn: AtomicUsize,
-}
-
-/// One key of a provider.
-#[derive(Debug)]
-pub struct ProviderKey {
-    /// Header that carries it.
-    pub name: HeaderName,
-    /// Header value that carries it; marked sensitive.
-    pub value: HeaderValue,
-    /// Share of the traffic relative to the other keys.
-    pub weight: usize,
-    /// Models it may be used for; `None` = all.
-    pub models: Option<Vec<String>>,
-}
-
-impl KeyPool {
-    /// A pool of these keys.
-    pub fn new(keys: Vec<ProviderKey>) -> Self {
-        Self { keys, turn: AtomicUsize::new(0) }
-    }
-
-    /// Whether the provider has no key, and is called without one.
-    pub fn is_empty(&self) -> bool {
-        self.keys.is_empty()
-    }
-
-    /// The next key for a model that is not among `tried`, with its position.
-    pub fn next(&self, model: &str, tried: &[usize]) -> Option<(usize, &ProviderKey)> {
-        let usable = |(index, key): &(usize, &ProviderKey)| {
-            let serves = |models: &Vec<String>| models.iter().any(|name| name == model);
-            !tried.contains(index) && key.models.as_ref().is_none_or(serves)
-        };
-        let candidates = || self.keys.iter().enumerate().filter(usable);
-        let total_weight: usize = candidates().map(|(_, key)| key.weight.max(1)).sum();
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        let mut position = turn.checked_rem(total_weight)?;
-        for (index, key) in candidates() {
-            let weight = key.weight.max(1);
-            if position < weight {
-                return Some((index, key));
-            }
-            position -= weight;
-        }
-        None
-    }
-
-    /// The key at a position.
-    pub fn get(&self, index: usize) -> Option<&ProviderKey> {
-        self.keys.get(index)
-    }
-
-    /// Every secret as it appears in a header.
-    fn secrets(&self) -> impl Iterator<Item = &[u8]> {
-        let secrets = self.keys.iter().map(|key| bare(key.value.as_bytes()));
-        secrets.filter(|secret| !secret.is_empty())
-    }
-}
-
-/// A credential without the word before it.
-fn bare(value: &[u8]) -> &[u8] {
-    value.strip_prefix(b"Bearer ").unwrap_or(value)
 }
 
 fn overwrite(text: &mut [u8], secret: &[u8]) {
@@ -234,6 +168,7 @@ mod tests {
             extra_headers: Vec::new(),
             timeouts: Timeouts {
                 first_byte: second,
+                whole_first_byte: second,
                 first_token: second,
                 idle: second,
                 total: second,
@@ -263,33 +198,5 @@ mod tests {
         let mut nothing = *b"abc";
         provider(vec![key("")]).mask(&mut nothing);
         assert_eq!(&nothing, b"abc");
-    }
-
-    fn key(value: &'static str, weight: usize, models: Option<&[&str]>) -> ProviderKey {
-        ProviderKey {
-            name: HeaderName::from_static("x-api-key"),
-            value: HeaderValue::from_static(value),
-            weight,
-            models: models.map(|names| names.iter().map(ToString::to_string).collect()),
-        }
-    }
-
-    #[test]
-    fn keys_take_turns_by_weight() {
-        let pool = KeyPool::new(vec![key("a", 3, None), key("b", 1, None)]);
-        let mut counts = [0; 2];
-        for _ in 0..400 {
-            counts[pool.next("m", &[]).unwrap().0] += 1;
-        }
-        assert_eq!(counts, [300, 100]);
-    }
-
-    #[test]
-    fn tried_keys_and_foreign_models_are_passed_over() {
-        let pool = KeyPool::new(vec![key("a", 1, Some(&["x"])), key("b", 1, None)]);
-        assert_eq!(pool.next("y", &[]).unwrap().0, 1);
-        assert_eq!(pool.next("x", &[1]).unwrap().0, 0);
-        assert!(pool.next("y", &[1]).is_none());
-        assert!(KeyPool::default().next("x", &[]).is_none());
     }
 }

@@ -4,11 +4,12 @@
 //! `server` builds both. A request takes one `Arc` of the snapshot at admission and keeps it to
 //! its end, so that a reload never changes a request half way.
 
+use super::failover::FailoverRules;
 use crate::auth::{Authenticator, KeyBook, KeyTable};
 use crate::clock::Clock;
 use crate::config::MediaConfig;
 use crate::limits::Meters;
-use crate::routing::RoutingTable;
+use crate::routing::{Health, RoutingTable};
 use crate::store::{KeyRecord, Store};
 use crate::telemetry::Metrics;
 use crate::usage::{Journal, Recorder};
@@ -51,8 +52,8 @@ pub struct Settings {
     pub media: MediaConfig,
     /// Whether requests are served while their usage cannot be recorded.
     pub serves_unrecorded: bool,
-    /// Upstream attempts per request.
-    pub max_attempts: usize,
+    /// How far a request that fails goes on.
+    pub failover: FailoverRules,
 }
 
 /// What lives as long as the process.
@@ -65,6 +66,8 @@ pub struct Services {
     pub key_book: KeyBook,
     /// How much was used and spent, and by whom.
     pub meters: Arc<Meters>,
+    /// How endpoints, providers and their keys are doing.
+    pub health: Arc<Health>,
     /// Connections to providers.
     pub connector: Connector,
     /// The usage journal.

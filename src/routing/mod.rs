@@ -1,11 +1,14 @@
 //! Where a request goes: from the model a client names to an ordered list of endpoints.
 //!
-//! Pure functions over an immutable table; the table is part of the snapshot.
+//! Pure functions over an immutable table; the table is part of the snapshot. `health` is what
+//! lives longer.
 
+pub mod health;
 pub mod live;
 pub mod plan;
 pub mod table;
 
+pub use health::Health;
 pub use live::{EndpointView, Gate, Live, Percentiles, ToolErrors};
 pub use plan::{Candidate, Plan};
 pub use table::{RouteError, RoutingTable};

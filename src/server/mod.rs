@@ -20,6 +20,7 @@ use crate::config::{self, Config, Loaded, ResolvedSecrets};
 use crate::limits::{Meters, SteadyClock};
 use crate::proxy::Gateway;
 use crate::proxy::state::{MAX_DETACHED_STREAMS, Services};
+use crate::routing::Health;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 use crate::usage::{Journal, Recorder};
@@ -215,6 +216,7 @@ fn services(
         authenticator,
         key_book,
         meters,
+        health: Arc::new(Health::new(&loaded.config.routing)),
         connector: Connector::new(Some(ConnectorOptions::from_server_conf(conf))),
         recorder: Arc::new(Recorder::new(Arc::clone(&journal), store.clone())),
         journal,

@@ -118,6 +118,7 @@ impl Reloader {
             .map_err(|error| error.to_string())?;
         self.replace_certificate(&loaded.config, &secrets)?;
         self.services.snapshot.store(Arc::new(snapshot));
+        self.services.health.configure(&loaded.config.routing);
         Ok(loaded)
     }
 
