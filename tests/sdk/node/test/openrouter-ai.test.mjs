@@ -7,7 +7,8 @@ import {
 } from "ai";
 import { z } from "zod";
 import {
-  ANTHROPIC_MODEL, GOOGLE_MODEL, OPENAI_MODEL, PNG_BASE64, Provider, say, start, test, wasCutOff,
+  ANTHROPIC_MODEL, GOOGLE_MODEL, OPENAI_MODEL, PNG_BASE64, Provider, forgetTrouble, say, start, test,
+  wasCutOff,
 } from "../stack.mjs";
 
 const stack = await start();
@@ -134,6 +135,7 @@ for (const model of Object.keys(PROVIDERS)) {
       assert.deepEqual([error.statusCode, error.isRetryable], [status, isRetryable]);
       assert.equal(error.data.error.code, status);
       assert.ok(error.message.includes(error.data.error.message));
+      await forgetTrouble();
     }
   });
 

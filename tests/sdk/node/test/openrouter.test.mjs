@@ -7,8 +7,8 @@ import { tool } from "@openrouter/sdk/lib/tool.js";
 import * as errors from "@openrouter/sdk/models/errors";
 import { z } from "zod";
 import {
-  ANTHROPIC_MODEL, GOOGLE_MODEL, OPENAI_MODEL, Provider, WEATHER_SCHEMA, generation, say, start, test,
-  wasCutOff,
+  ANTHROPIC_MODEL, GOOGLE_MODEL, OPENAI_MODEL, Provider, WEATHER_SCHEMA, forgetTrouble, generation, say,
+  start, test, wasCutOff,
 } from "../stack.mjs";
 
 const stack = await start();
@@ -137,6 +137,7 @@ for (const model of MODELS) {
         assert.ok(error instanceof kind, `${error}`);
         assert.equal(error.error.code, error.statusCode);
         assert.equal(error.error.metadata.error_type, type);
+        await forgetTrouble();
       }
     });
   }
@@ -156,6 +157,18 @@ for (const model of MODELS) {
     await wasCutOff(provider);
   });
 }
+
+test("metadata tell the way of a request", async () => {
+  const chatRequest = { model: ANTHROPIC_MODEL, messages: [user("Hi.")] };
+  const ask = (options) =>
+    client.chat.send({ xOpenRouterMetadata: "enabled", chatRequest: { ...chatRequest, ...options } });
+  const whole = await ask({});
+  const [last] = (await collect(ask({ stream: true }))).filter((chunk) => chunk.openrouterMetadata);
+  for (const { openrouterMetadata: metadata } of [whole, last]) {
+    assert.deepEqual([metadata.requested, metadata.attempt], [ANTHROPIC_MODEL, 1]);
+    assert.deepEqual(metadata.endpoints.available.map((endpoint) => endpoint.selected), [true]);
+  }
+});
 
 test("embeddings", async () => {
   const model = "openai/text-embedding-3-small";
