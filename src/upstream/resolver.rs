@@ -1,15 +1,17 @@
 //! Resolves a provider's name and remembers the answer.
 //!
-//! An answer is fresh for [`FRESH`]; after that one request refreshes it in the background while
-//! all go on using it, until it is older than [`MAX_STALE`]. Only then does a request wait, and at
-//! most [`LOOKUP_TIMEOUT`].
+//! An answer is fresh for [`FRESH`]; after that it is asked for anew in the background while all go
+//! on using it, until it is older than [`MAX_STALE`]. Only then does a request wait, and at most
+//! [`LOOKUP_TIMEOUT`]. A name is asked for once at a time, however many requests want it: the
+//! system's resolver occupies a thread for as long as it takes.
 
 use super::address_policy::is_public;
 use arc_swap::ArcSwapOption;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 /// How long an answer is used without asking again.
 pub const FRESH: Duration = Duration::from_secs(30);
@@ -41,9 +43,12 @@ pub struct Resolver {
     port: u16,
     allow_private: bool,
     answer: ArcSwapOption<Answer>,
-    refreshing: AtomicBool,
+    running: Mutex<Option<Running>>,
     turn: AtomicUsize,
 }
+
+/// What came of a lookup, once it ended.
+type Running = watch::Receiver<Option<Result<Arc<Answer>, ResolveError>>>;
 
 #[derive(Debug)]
 struct Answer {
@@ -59,7 +64,7 @@ impl Resolver {
             port,
             allow_private,
             answer: ArcSwapOption::empty(),
-            refreshing: AtomicBool::new(false),
+            running: Mutex::new(None),
             turn: AtomicUsize::new(0),
         }
     }
@@ -72,7 +77,7 @@ impl Resolver {
                 return self.pick(answer);
             }
             if age < MAX_STALE {
-                self.refresh_in_background();
+                drop(self.running());
                 return self.pick(answer);
             }
         }
@@ -87,25 +92,42 @@ impl Resolver {
         address.ok_or_else(|| ResolveError::NotFound(self.host.clone()))
     }
 
-    #[expect(clippy::disallowed_methods, reason = "bounded by LOOKUP_TIMEOUT, one per host")]
-    fn refresh_in_background(self: &Arc<Self>) {
-        if self.refreshing.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let resolver = Arc::clone(self);
-        tokio::spawn(async move {
-            if let Err(error) = resolver.look_up().await {
-                tracing::warn!(host = resolver.host, %error, "name lookup failed, keeping the last answer");
-            }
-            resolver.refreshing.store(false, Ordering::Release);
-        });
+    /// Waits for the answer, for a while: one that comes later is still remembered.
+    async fn look_up(self: &Arc<Self>) -> Result<Arc<Answer>, ResolveError> {
+        let mut running = self.running();
+        let ended = running.wait_for(Option::is_some);
+        let Ok(ended) = tokio::time::timeout(LOOKUP_TIMEOUT, ended).await else {
+            return Err(ResolveError::Timeout(self.host.clone()));
+        };
+        let outcome = ended.ok().and_then(|outcome| outcome.clone());
+        outcome.unwrap_or_else(|| Err(ResolveError::NotFound(self.host.clone())))
     }
 
-    async fn look_up(&self) -> Result<Arc<Answer>, ResolveError> {
-        let lookup = tokio::net::lookup_host((self.host.as_str(), self.port));
-        let found = tokio::time::timeout(LOOKUP_TIMEOUT, lookup)
+    /// The lookup that is under way, which is started if there is none.
+    #[expect(clippy::disallowed_methods, reason = "one per host, ended by the system's resolver")]
+    fn running(self: &Arc<Self>) -> Running {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        // One whose sender is gone was dropped before its end.
+        if let Some(running) = running.as_ref().filter(|running| running.has_changed().is_ok()) {
+            return running.clone();
+        }
+        let (sender, receiver) = watch::channel(None);
+        *running = Some(receiver.clone());
+        let resolver = Arc::clone(self);
+        tokio::spawn(async move {
+            let outcome = resolver.ask().await;
+            if let Err(error) = &outcome {
+                tracing::warn!(host = resolver.host, %error, "name lookup failed");
+            }
+            *resolver.running.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            sender.send_replace(Some(outcome));
+        });
+        receiver
+    }
+
+    async fn ask(&self) -> Result<Arc<Answer>, ResolveError> {
+        let found = tokio::net::lookup_host((self.host.as_str(), self.port))
             .await
-            .map_err(|_| ResolveError::Timeout(self.host.clone()))?
             .map_err(|_| ResolveError::NotFound(self.host.clone()))?;
         let found: Vec<SocketAddr> = found.take(MAX_ADDRESSES).collect();
         if found.is_empty() {
@@ -138,5 +160,27 @@ mod tests {
     async fn an_unknown_name_is_an_error() {
         let resolver = Arc::new(Resolver::new("no-such-host.invalid".into(), 80, true));
         assert!(resolver.next().await.is_err());
+    }
+
+    #[tokio::test]
+    async fn an_old_answer_serves_for_five_minutes() {
+        let address: SocketAddr = "192.0.2.1:80".parse().unwrap();
+        for (age_s, served) in [(0, true), (31, true), (299, true), (301, false)] {
+            let resolver = Arc::new(Resolver::new("no-such-host.invalid".into(), 80, true));
+            let at = Instant::now().checked_sub(Duration::from_secs(age_s)).unwrap();
+            resolver.answer.store(Some(Arc::new(Answer { addresses: vec![address], at })));
+            for _ in 0..3 {
+                assert_eq!(resolver.next().await.ok(), served.then_some(address), "{age_s}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_is_asked_for_once_at_a_time() {
+        let resolver = Arc::new(Resolver::new("localhost".into(), 80, true));
+        let (first, second) = (resolver.running(), resolver.running());
+        assert!(first.same_channel(&second));
+        assert!(resolver.next().await.unwrap().ip().is_loopback());
+        assert!(resolver.running.lock().unwrap().is_none());
     }
 }

@@ -78,6 +78,16 @@ impl Ask {
         ask(Client::OpenAi, model)
     }
 
+    /// A client that asks for this model.
+    pub const fn of(client: Client, model: &'static str) -> Self {
+        ask(client, model)
+    }
+
+    /// The model that is asked for, where it is named.
+    pub fn model(self) -> &'static str {
+        self.model.unwrap_or_default()
+    }
+
     /// Whether the rig knows what the model costs.
     pub fn is_priced(self) -> bool {
         self.model.is_some_and(|model| model != BY_RESPONSES)
@@ -140,12 +150,16 @@ impl Ask {
             let all: Value = serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"));
             return all.as_array().unwrap().clone();
         }
-        let text = text.replace("\r\n", "\n");
+        let text = text.replace("\r\n", "\n").replace('\r', "\n");
         assert!(text.ends_with("\n\n"), "the last event is not ended: {text}");
-        let lines = text.lines().filter_map(|line| line.strip_prefix("data: "));
-        lines
-            .filter(|data| *data != "[DONE]")
-            .map(|data| serde_json::from_str(data).unwrap_or_else(|e| panic!("{e}: {text}")))
+        let text = text.trim_start_matches('\u{feff}');
+        let events = text.split("\n\n").map(|event| {
+            let lines = event.lines().filter_map(|line| line.strip_prefix("data:"));
+            lines.collect::<Vec<_>>().join("\n")
+        });
+        events
+            .filter(|data| !data.is_empty() && data.trim() != "[DONE]")
+            .map(|data| serde_json::from_str(&data).unwrap_or_else(|e| panic!("{e}: {text}")))
             .collect()
     }
 

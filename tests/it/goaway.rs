@@ -3,6 +3,7 @@
 //! The frames are written by hand, because no server library ends a connection before it looked at
 //! a request that it already read.
 
+use super::frames::{DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, SETTINGS, read, write};
 use super::rig::{Plan, Rig};
 use bytes::Bytes;
 use serde_json::json;
@@ -10,15 +11,9 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const SETTINGS: u8 = 4;
-const GOAWAY: u8 = 7;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
 const NO_ERROR: u32 = 0;
 const ENHANCE_YOUR_CALM: u32 = 11;
 
@@ -76,11 +71,11 @@ async fn serve(
     requests: Arc<AtomicUsize>,
 ) -> std::io::Result<()> {
     stream.read_exact(&mut [0; 24]).await?;
-    write(&mut stream, SETTINGS, 0, 0, &[]).await?;
+    write(&mut stream, (SETTINGS, 0, 0), &[]).await?;
     let mut last = 0;
     let mut end = End::Never;
     loop {
-        let (kind, flags, id) = read(&mut stream).await?;
+        let (kind, flags, id, _) = read(&mut stream).await?;
         if kind == HEADERS {
             requests.fetch_add(1, Ordering::SeqCst);
             let mut ends = ends.lock().unwrap();
@@ -98,18 +93,18 @@ async fn serve(
         }
         if kind == DATA && flags & END_STREAM != 0 {
             if end == End::After {
-                write(&mut stream, GOAWAY, 0, 0, &payload(last, NO_ERROR)).await?;
+                write(&mut stream, (GOAWAY, 0, 0), &payload(last, NO_ERROR)).await?;
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
             // 0x88 is `:status: 200`.
-            write(&mut stream, HEADERS, END_HEADERS, id, &[0x88]).await?;
-            write(&mut stream, DATA, END_STREAM, id, &whole()).await?;
+            write(&mut stream, (HEADERS, END_HEADERS, id), &[0x88]).await?;
+            write(&mut stream, (DATA, END_STREAM, id), &whole()).await?;
         }
     }
 }
 
 async fn go_away(stream: &mut TcpStream, last: u32, error: u32) -> std::io::Result<()> {
-    write(stream, GOAWAY, 0, 0, &payload(last, error)).await?;
+    write(stream, (GOAWAY, 0, 0), &payload(last, error)).await?;
     // Read on, so that closing does not take the frame back.
     let mut rest = Vec::new();
     let _ended =
@@ -119,33 +114,6 @@ async fn go_away(stream: &mut TcpStream, last: u32, error: u32) -> std::io::Resu
 
 fn payload(last: u32, error: u32) -> Vec<u8> {
     [last.to_be_bytes(), error.to_be_bytes()].concat()
-}
-
-async fn write(
-    stream: &mut TcpStream,
-    kind: u8,
-    flags: u8,
-    id: u32,
-    payload: &[u8],
-) -> std::io::Result<()> {
-    let mut frame = u32::try_from(payload.len()).unwrap().to_be_bytes()[1..].to_vec();
-    frame.extend([kind, flags]);
-    frame.extend(id.to_be_bytes());
-    frame.extend(payload);
-    stream.write_all(&frame).await
-}
-
-/// Kind, flags and stream of the next frame.
-async fn read(stream: &mut TcpStream) -> std::io::Result<(u8, u8, u32)> {
-    let mut head = [0; 9];
-    stream.read_exact(&mut head).await?;
-    let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-    stream.read_exact(&mut vec![0; length as usize]).await?;
-    let (kind, flags) = (head[3], head[4]);
-    if kind == SETTINGS && flags == 0 {
-        write(stream, SETTINGS, 1, 0, &[]).await?;
-    }
-    Ok((kind, flags, u32::from_be_bytes([head[5], head[6], head[7], head[8]])))
 }
 
 fn whole() -> Bytes {

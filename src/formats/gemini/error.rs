@@ -121,7 +121,7 @@ fn kind_of_status(status: u16) -> Kind {
         402 => Kind::PaymentRequired,
         403 => Kind::PermissionDenied,
         404 => Kind::NotFound,
-        408 | 504 => Kind::Timeout,
+        408 | 504 | 524 => Kind::Timeout,
         409 => Kind::Conflict,
         413 => Kind::PayloadTooLarge,
         422 => Kind::Unprocessable,
