@@ -279,19 +279,17 @@ impl RoutingTable {
     ) -> Result<(), RouteError> {
         let (mut base, mut variants, mut special) = (name, Variants::default(), None);
         let resolved = loop {
-            match self.resolve(base, home, name)? {
-                Resolved::Named(provider, upstream_model, canonical) => {
-                    let is_own = is_own_name(provider, upstream_model);
-                    let Some((shorter, variant)) = model_ref::split(base).filter(|_| !is_own)
-                    else {
-                        break Resolved::Named(provider, upstream_model, canonical);
-                    };
-                    base = shorter;
-                    variants = variants.after(variant);
-                    special = special.or(Some(variant).filter(|variant| is_special(*variant)));
-                }
-                configured @ Resolved::Configured(_) => break configured,
-            }
+            let served = match self.resolve(base, home, name) {
+                Ok(configured @ Resolved::Configured(_)) => break configured,
+                served => served,
+            };
+            let is_own = served.as_ref().is_ok_and(Resolved::is_own_name);
+            let Some((shorter, variant)) = model_ref::split(base).filter(|_| !is_own) else {
+                break served?;
+            };
+            base = shorter;
+            variants = variants.after(variant);
+            special = special.or(Some(variant).filter(|variant| is_special(*variant)));
         };
         if let Some(variant) = special {
             return Err(missing(name, variant));
@@ -405,11 +403,14 @@ fn is_same(one: &Candidate, other: &Candidate) -> bool {
     one.upstream_model == other.upstream_model && one.provider.slug == other.provider.slug
 }
 
-/// Whether a name with a variant is a model of the provider's own: its list has it, or its names
-/// end in such words throughout.
-fn is_own_name(provider: &Provider, upstream_model: &str) -> bool {
-    provider.dialect.variants
-        || provider.price_list.is_some_and(|list| list.find(upstream_model).is_some())
+impl Resolved<'_, '_> {
+    /// Whether a name with a variant is a model of the provider's own: its list has it, or its
+    /// names end in such words throughout.
+    fn is_own_name(&self) -> bool {
+        let Self::Named(provider, upstream_model, _) = self else { return true };
+        provider.dialect.variants
+            || provider.price_list.is_some_and(|list| list.find(upstream_model).is_some())
+    }
 }
 
 /// Variants that cannot be had of a model that is not configured with them.
