@@ -48,7 +48,7 @@ pub struct AutoConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct BreakerConfig {
-    /// Failures in a row that open it.
+    /// Failures in a row that open it; 0: nothing opens it.
     pub consecutive_failures: u32,
     /// Window over which the failure rate is watched, in seconds.
     pub window_s: u64,

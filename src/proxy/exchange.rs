@@ -8,6 +8,7 @@
 mod answer;
 mod attempt;
 pub(super) mod metadata;
+pub(super) mod refusal;
 mod target;
 
 use super::admit::Admitted;
