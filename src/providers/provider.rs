@@ -6,6 +6,7 @@
 use super::key_pool::{KeyPool, bare};
 use super::{Authorization, Vendor};
 use crate::catalog::List;
+use crate::config::DataPolicy;
 use crate::error::GatewayError;
 use crate::formats::ApiFormat;
 use crate::formats::openai_chat::dialect::Dialect;
@@ -45,8 +46,8 @@ pub struct Provider {
     pub honours_cancel: bool,
     /// Whether it is called on a contract of the callers' own.
     pub byok: bool,
-    /// Whether it has agreed to keep nothing of what it is sent.
-    pub zero_retention: bool,
+    /// What it does with what it is sent.
+    pub data_policy: DataPolicy,
 }
 
 impl std::fmt::Debug for Provider {
@@ -135,36 +136,31 @@ fn overwrite(text: &mut [u8], secret: &[u8]) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::error::Kind;
-    use crate::formats::openai_chat::dialect::OPENAI;
-    use crate::providers::vendor;
-    use crate::upstream::{Http2, UpstreamOptions};
-
-    fn provider(keys: Vec<ProviderKey>) -> Provider {
+impl Provider {
+    /// A provider for tests that nobody calls.
+    pub(crate) fn example(slug: &str, format: ApiFormat, aliases: &[&str]) -> Self {
         let second = Duration::from_secs(1);
-        let options = UpstreamOptions {
+        let options = crate::upstream::UpstreamOptions {
             host: "127.0.0.1".into(),
             port: 1,
             tls: false,
-            http2: Http2::Never,
+            http2: crate::upstream::Http2::Never,
             ca: None,
             connect_timeout: second,
             allow_private: true,
             group_key: 0,
         };
         Provider {
-            slug: "p".into(),
-            display_name: "P".into(),
-            aliases: Vec::new(),
-            vendor: vendor(ApiFormat::OpenAiChat),
-            dialect: &OPENAI,
-            price_list: None,
+            slug: slug.into(),
+            display_name: slug.into(),
+            aliases: aliases.iter().map(|&alias| alias.to_owned()).collect(),
+            vendor: super::vendor(format),
+            dialect: &crate::formats::openai_chat::dialect::OPENAI,
+            price_list: crate::catalog::list(slug),
             upstream: Upstream::new(options),
             authority: HeaderValue::from_static("h"),
             base_path: String::new(),
-            keys: KeyPool::new(keys),
+            keys: KeyPool::default(),
             extra_headers: Vec::new(),
             timeouts: Timeouts {
                 first_byte: second,
@@ -175,8 +171,19 @@ mod tests {
             },
             honours_cancel: true,
             byok: false,
-            zero_retention: false,
+            data_policy: DataPolicy::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::providers::ProviderKey;
+    use crate::error::Kind;
+
+    fn provider(keys: Vec<ProviderKey>) -> Provider {
+        Provider { keys: KeyPool::new(keys), ..Provider::example("p", ApiFormat::OpenAiChat, &[]) }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! The caller is identified from the header alone, before a byte of the body is read. What comes
 //! out is everything the exchange needs; nothing after this phase looks at the request again.
 
+use super::ask;
 use super::demand::Demand;
 use super::downstream::Downstream;
 use super::exchange::Job;
@@ -16,7 +17,7 @@ use crate::formats::{ApiFormat, Framing, Shape};
 use crate::json::{Head, HeadError};
 use crate::providers::{Provider, UpstreamCall};
 use crate::routing::conversation::Turn;
-use crate::routing::{Candidate, Plan, RouteError};
+use crate::routing::{Candidate, Plan, Preferences};
 use crate::store::generation::recorded;
 use bytes::Bytes;
 use http::HeaderMap;
@@ -124,11 +125,10 @@ pub async fn admit(
     let mut steer = Steer::new((&services, key), &wishes.models, (&body, &head, turn));
     steer.choose_models(snapshot, &mut wishes.models)?;
     let names: Vec<&str> = wishes.models.iter().map(AsRef::as_ref).collect();
-    let plan =
-        snapshot.routing.plan(&names, wishes.home).map_err(|error| no_route(operation, &error))?;
-    let mut plan = permitted(plan, key)?;
-    steer.order(&mut plan.candidates);
     let demand = Demand::of((&wishes.job, key.policy.budget_mode), &body, &head);
+    let basis = ask::Basis { snapshot, key, operation };
+    let asked = (&*names, wishes.home, &wishes.preferences);
+    let plan = ask::plan(&basis, asked, (&body, &head, &demand), &mut steer)?;
     guard.holds().reserve(&services, key, (&demand, &plan.candidates))?;
     let shown = if steer.chose() {
         ShownModel::Canonical
@@ -136,6 +136,14 @@ pub async fn admit(
         shown_model(&snapshot.routing, &names, wishes.home)
     };
     let steering = steer.finish();
+    let thinking = match wishes.job {
+        Job::Chat { client, .. } => ask::thinking(client, &plan, (&body, &head)),
+        Job::Embeddings | Job::CountTokens(_) => None,
+    };
+    let (body, head) = match thinking {
+        Some(body) => (body.clone(), Head::scan(&body).map_err(bad_body)?),
+        None => (body, head),
+    };
     Ok(Admitted {
         plan,
         steering,
@@ -145,7 +153,7 @@ pub async fn admit(
         client_headers: vendor_headers(headers),
         wants_usage: wishes.wants_usage,
         exclude_reasoning: wishes.exclude_reasoning,
-        requires_parameters: wishes.requires_parameters,
+        requires_parameters: wishes.preferences.require_parameters,
         job: wishes.job,
         body_read,
         body,
@@ -172,7 +180,7 @@ struct Wishes {
     home: Option<ApiFormat>,
     wants_usage: bool,
     exclude_reasoning: bool,
-    requires_parameters: bool,
+    preferences: Preferences,
     user: Option<String>,
     session_id: Option<String>,
 }
@@ -185,7 +193,6 @@ impl Wishes {
             _ => model_names(body, head)?,
         };
         let options = head.raw(body, "stream_options").unwrap_or_default();
-        let provider = head.raw(body, "provider").unwrap_or_default();
         let reasoning = head.raw(body, "reasoning").unwrap_or_default();
         Ok(Self {
             job,
@@ -193,7 +200,7 @@ impl Wishes {
             home,
             wants_usage: is_true(options, "include_usage"),
             exclude_reasoning: is_true(reasoning, "exclude"),
-            requires_parameters: is_true(provider, "require_parameters"),
+            preferences: ask::preferences(body, head)?,
             user: head.string(body, "user").map_err(bad_body)?.map(|user| recorded(&user)),
             session_id: head
                 .string(body, "session_id")
@@ -319,27 +326,13 @@ fn shown_model(
     }
 }
 
-/// The candidates the key may use; an error naming the first refusal if there is none.
-fn permitted(mut plan: Plan, key: &ApiKey) -> Result<Plan, GatewayError> {
-    let mut refusal = None;
-    plan.candidates.retain(|candidate| {
-        let refused = refusal_of(candidate, key);
-        let allowed = refused.is_none();
-        if refusal.is_none() {
-            refusal = refused;
-        }
-        allowed
-    });
-    match refusal {
-        Some(error) if plan.candidates.is_empty() => Err(error.with_param("model")),
-        _ => Ok(plan),
-    }
-}
-
 /// Why a key may not use a candidate, if it may not.
 pub fn refusal_of(candidate: &Candidate, key: &ApiKey) -> Option<GatewayError> {
-    if let Some(refused) = provider_refusal(&candidate.provider, key) {
+    if let Some(refused) = name_refusal(&candidate.provider, key) {
         return Some(refused);
+    }
+    if key.enforce_zdr && !candidate.data_policy.zdr {
+        return Some(needs_zdr());
     }
     if !key.allows_model(&candidate.canonical) {
         let text = format!("model '{}' is not allowed for this API key", candidate.canonical);
@@ -350,15 +343,19 @@ pub fn refusal_of(candidate: &Candidate, key: &ApiKey) -> Option<GatewayError> {
 
 /// Why a key may not use a provider, if it may not.
 pub fn provider_refusal(provider: &Provider, key: &ApiKey) -> Option<GatewayError> {
-    if !key.allows_provider(provider.names()) {
-        let text = format!("provider '{}' is not allowed for this API key", provider.slug);
-        return Some(GatewayError::client(Kind::PermissionDenied, text));
-    }
-    if key.enforce_zdr && !provider.zero_retention {
-        let text = "no endpoint matches the data policy that this API key requires (ZDR)";
-        return Some(GatewayError::client(Kind::NotFound, text));
-    }
-    None
+    let needs_zdr = || (key.enforce_zdr && !provider.data_policy.zdr).then(needs_zdr);
+    name_refusal(provider, key).or_else(needs_zdr)
+}
+
+fn name_refusal(provider: &Provider, key: &ApiKey) -> Option<GatewayError> {
+    let text = || format!("provider '{}' is not allowed for this API key", provider.slug);
+    (!key.allows_provider(provider.names()))
+        .then(|| GatewayError::client(Kind::PermissionDenied, text()))
+}
+
+fn needs_zdr() -> GatewayError {
+    let text = "no endpoint matches the data policy that this API key requires (ZDR)";
+    GatewayError::client(Kind::NotFound, text)
 }
 
 fn record_wishes(guard: &mut UsageGuard, wishes: &Wishes) {
@@ -386,21 +383,6 @@ fn bad_body(error: HeadError) -> GatewayError {
     let mut converted = GatewayError::client(Kind::InvalidRequest, error.to_string());
     if let Some(param) = error.param() {
         converted.param = Some(param.to_owned().into());
-    }
-    converted
-}
-
-/// A model that leads nowhere, in the words of the surface: native APIs answer 404.
-fn no_route(operation: &Operation, error: &RouteError) -> GatewayError {
-    let native = matches!(
-        operation,
-        Operation::Gemini { .. } | Operation::Chat(ApiFormat::Anthropic) | Operation::CountTokens
-    );
-    let unknown = matches!(error, RouteError::Unknown(_));
-    let kind = if native && unknown { Kind::NotFound } else { Kind::InvalidRequest };
-    let mut converted = GatewayError::client(kind, error.to_string()).with_param("model");
-    if unknown {
-        converted.provider_code = Some("model_not_found".into());
     }
     converted
 }

@@ -9,10 +9,10 @@ use crate::config::BudgetMode;
 use crate::json::{Head, find};
 use crate::money::PicoUsd;
 use crate::routing::Candidate;
+use crate::routing::ask::BYTES_PER_TOKEN;
 use memchr::memmem;
+use std::sync::Arc;
 
-/// Bytes of text per token, in an estimate.
-const BYTES_PER_TOKEN: u64 = 4;
 /// Tokens of an answer whose length nobody limited, in an estimate.
 const USUAL_COMPLETION_TOKENS: u64 = 1_000;
 /// What vendors add to a prompt of their own accord: instructions for tools, marks of turns.
@@ -103,10 +103,20 @@ impl Demand {
         self.probable_prompt().saturating_add(self.probable_completion())
     }
 
+    /// Tokens of the prompt and of the answer that it will probably use.
+    pub fn probable(&self) -> (u64, u64) {
+        (self.probable_prompt(), self.probable_completion())
+    }
+
+    /// Longest answer it allows, in tokens.
+    pub fn completion_cap(&self) -> Option<u64> {
+        self.completion_cap
+    }
+
     /// What is held of a budget until the price is known: enough for the dearest of the endpoints
     /// it may go to.
-    pub fn hold(&self, mode: BudgetMode, candidates: &[Candidate]) -> PicoUsd {
-        let price = |candidate: &Candidate| {
+    pub fn hold(&self, mode: BudgetMode, candidates: &[Arc<Candidate>]) -> PicoUsd {
+        let price = |candidate: &Arc<Candidate>| {
             let pricing = candidate.pricing.as_ref()?;
             Some(match mode {
                 BudgetMode::Estimate => {

@@ -17,6 +17,7 @@
 //! route but the health check passes [`admit::identify`].
 
 pub mod admit;
+mod ask;
 pub mod attribution;
 pub mod authorize;
 pub mod auto_route;

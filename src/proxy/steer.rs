@@ -1,9 +1,8 @@
 //! What earlier answers say about where a request should go: the conversation's cache (sticky
 //! routing) and tool calls (Auto Exacto).
 //!
-//! Used by `admit` on the candidates, and by `respond` when an answer is over. Only the order of
-//! the endpoints of one model is changed, never the order of models; nothing is looked at where
-//! there is no choice.
+//! Used by `admit` before it plans, and by `respond` when an answer is over. Nothing is looked at
+//! where there is no choice. What is done with it is the planner's.
 
 use super::auto_route;
 use super::exchange::Exchange;
@@ -14,12 +13,11 @@ use crate::chat::FinishReason;
 use crate::error::GatewayError;
 use crate::formats::Observed;
 use crate::formats::tool_calls::GatheredCalls;
-use crate::json::{Elements, Head, as_str, find};
+use crate::json::{Elements, Head, find};
 use crate::routing::auto::Explanation;
 use crate::routing::conversation::Turn;
 use crate::routing::exacto::{Board, Standing};
-use crate::routing::{Candidate, EndpointView, Gate, Health, Kept, Live, StickyKey};
-use std::borrow::Borrow;
+use crate::routing::{Candidate, EndpointView, Health, Kept, Live, StickyKey};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -39,36 +37,19 @@ pub struct Steering {
 pub struct Wishes {
     /// It names providers in an order of its own.
     pub orders: bool,
-    /// Endpoints are ranked by how their tool calls turn out.
-    pub ranks_tools: bool,
     /// It has tools whose calls can be judged.
     pub has_tools: bool,
 }
 
 impl Wishes {
-    /// The wishes of a request for these models.
-    pub fn read(models: &[String], (body, head): (&[u8], &Head)) -> Self {
+    /// The wishes of a request.
+    pub fn read((body, head): (&[u8], &Head)) -> Self {
         let provider = head.raw(body, "provider").unwrap_or_default();
         let member = |name| find(provider, name).and_then(|place| provider.get(place));
         let is_list = |raw: &[u8]| Elements::new(raw).is_some_and(|mut list| list.next().is_some());
-        let sort = member("sort").filter(|raw| *raw != b"null").map(|raw| {
-            let by = find(raw, "by").and_then(|place| raw.get(place));
-            as_str(by.unwrap_or(raw)).unwrap_or_default()
-        });
-        let has = |variant: &str| {
-            models.iter().any(|name| name.split(':').skip(1).any(|found| found == variant))
-        };
         let tools = head.raw(body, "tools").filter(|tools| is_list(tools));
         let orders = member("order").is_some_and(is_list);
-        let ranks_tools = match sort.as_deref() {
-            Some(by) => by == "exacto",
-            None => has("exacto") || (tools.is_some() && !has("floor") && !has("nitro")),
-        };
-        Self {
-            orders,
-            ranks_tools: ranks_tools && !orders,
-            has_tools: tools.is_some_and(ToolJudge::takes),
-        }
+        Self { orders, has_tools: tools.is_some_and(ToolJudge::takes) }
     }
 }
 
@@ -92,7 +73,7 @@ impl<'a> Steer<'a> {
         models: &[String],
         (body, head, turn): (&[u8], &Head, Option<Turn<'a>>),
     ) -> Self {
-        let wishes = Wishes::read(models, (body, head));
+        let wishes = Wishes::read((body, head));
         let (model, steering) = (models.first().cloned(), Steering::default());
         Self { services, key, turn, model, wishes, kept: None, steering }
     }
@@ -114,14 +95,19 @@ impl<'a> Steer<'a> {
         Ok(())
     }
 
-    /// Orders the endpoints of each model.
-    pub fn order<C: Borrow<Candidate>>(&mut self, candidates: &mut [C]) {
-        if self.turn.is_none() || !has_choice(candidates) {
-            return;
+    /// The endpoint the conversation stays with, where there is a choice of endpoints.
+    pub fn kept(&mut self, has_choice: bool) -> Option<Kept> {
+        if self.turn.is_none() || !has_choice {
+            return None;
         }
         self.look_up();
         self.steering.judges_tools = self.wishes.has_tools;
-        order(self.services, candidates, (self.wishes, self.kept.as_ref()));
+        self.kept.clone()
+    }
+
+    /// How endpoints are doing.
+    pub fn live(&self) -> LiveNow<'a> {
+        LiveNow { health: &self.services.health, exacto: &self.services.exacto }
     }
 
     /// Whether a router chose the model.
@@ -164,50 +150,6 @@ impl Live for LiveNow<'_> {
     fn tool_standing(&self, endpoint: (&str, &str), view: &EndpointView) -> Standing {
         self.exacto.standing(endpoint, view, Instant::now())
     }
-}
-
-/// Whether a model has more than one endpoint among the candidates.
-fn has_choice<C: Borrow<Candidate>>(candidates: &[C]) -> bool {
-    let mut pairs = candidates.array_windows();
-    pairs.any(|[one, other]| one.borrow().canonical == other.borrow().canonical)
-}
-
-fn order<C: Borrow<Candidate>>(
-    services: &Services,
-    candidates: &mut [C],
-    (wishes, kept): (Wishes, Option<&Kept>),
-) {
-    let live = LiveNow { health: &services.health, exacto: &services.exacto };
-    let view = |candidate: &Candidate| -> EndpointView {
-        live.endpoint(&candidate.provider.slug, &candidate.upstream_model)
-    };
-    let groups =
-        candidates.chunk_by_mut(|one, other| one.borrow().canonical == other.borrow().canonical);
-    for group in groups.filter(|group| group.len() > 1) {
-        if wishes.ranks_tools {
-            group.sort_by_cached_key(|candidate| {
-                let candidate = candidate.borrow();
-                let view = view(candidate);
-                let name = (&*candidate.provider.slug, &*candidate.upstream_model);
-                (!is_well(&view), live.tool_standing(name, &view))
-            });
-        }
-        let stays = |candidate: &C| {
-            let candidate = candidate.borrow();
-            let same = |kept: &Kept| {
-                kept.provider == candidate.provider.slug
-                    && kept.upstream_model == candidate.upstream_model
-            };
-            kept.is_some_and(same) && is_well(&view(candidate))
-        };
-        if let Some(at) = group.iter().position(stays) {
-            group.get_mut(..=at).unwrap_or_default().rotate_right(1);
-        }
-    }
-}
-
-fn is_well(view: &EndpointView) -> bool {
-    !matches!(view.gate, Gate::Open { .. }) && !view.recent_outage
 }
 
 impl Exchange<'_> {
@@ -268,24 +210,18 @@ mod tests {
     fn wishes() {
         let tools = r#""tools":[{"name":"f"}]"#;
         let cases = [
-            ("m", "{}", (false, false, false)),
-            ("m", r#"{"tools":[]}"#, (false, false, false)),
-            ("m", "{T}", (false, true, true)),
-            ("m:floor", "{T}", (false, false, true)),
-            ("m:free:nitro", "{T}", (false, false, true)),
-            ("m:exacto", "{}", (false, true, false)),
-            ("m", r#"{"provider":{"sort":"exacto"}}"#, (false, true, false)),
-            ("m", r#"{"provider":{"sort":"price"},T}"#, (false, false, true)),
-            ("m", r#"{"provider":{"sort":{"by":"throughput"}},T}"#, (false, false, true)),
-            ("m", r#"{"provider":{"sort":null,"order":[]},T}"#, (false, true, true)),
-            ("m", r#"{"provider":{"order":["a"]},T}"#, (true, false, true)),
-            ("m:exacto", r#"{"provider":{"order":["a"]}}"#, (true, false, false)),
+            ("{}", (false, false)),
+            (r#"{"tools":[]}"#, (false, false)),
+            ("{T}", (false, true)),
+            (r#"{"provider":{"sort":"exacto"}}"#, (false, false)),
+            (r#"{"provider":{"sort":null,"order":[]},T}"#, (false, true)),
+            (r#"{"provider":{"order":["a"]},T}"#, (true, true)),
         ];
-        for (model, body, (orders, ranks_tools, has_tools)) in cases {
+        for (body, (orders, has_tools)) in cases {
             let body = body.replace('T', tools);
             let head = Head::scan(body.as_bytes()).unwrap();
-            let found = Wishes::read(&[model.to_owned()], (body.as_bytes(), &head));
-            assert_eq!(found, Wishes { orders, ranks_tools, has_tools }, "{model} {body}");
+            let found = Wishes::read((body.as_bytes(), &head));
+            assert_eq!(found, Wishes { orders, has_tools }, "{body}");
         }
     }
 }

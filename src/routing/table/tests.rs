@@ -1,46 +1,10 @@
 //! Which names lead where, and which nowhere.
 
 use super::*;
-use crate::config::RateLimit;
-use crate::providers::{KeyPool, Timeouts, vendor};
-use crate::upstream::{Http2, Upstream, UpstreamOptions};
-use std::time::Duration;
+use crate::config::{Quantization, RateLimit};
 
 fn provider(slug: &str, format: ApiFormat, aliases: &[&str]) -> Arc<Provider> {
-    let second = Duration::from_secs(1);
-    let options = UpstreamOptions {
-        host: "127.0.0.1".into(),
-        port: 1,
-        tls: false,
-        http2: Http2::Never,
-        ca: None,
-        connect_timeout: second,
-        allow_private: true,
-        group_key: 0,
-    };
-    Arc::new(Provider {
-        slug: slug.into(),
-        display_name: slug.into(),
-        aliases: aliases.iter().map(|alias| (*alias).to_owned()).collect(),
-        vendor: vendor(format),
-        dialect: &crate::formats::openai_chat::dialect::OPENAI,
-        price_list: crate::catalog::list(slug),
-        upstream: Upstream::new(options),
-        authority: http::HeaderValue::from_static("h"),
-        base_path: String::new(),
-        keys: KeyPool::new(Vec::new()),
-        extra_headers: Vec::new(),
-        timeouts: Timeouts {
-            first_byte: second,
-            whole_first_byte: second,
-            first_token: second,
-            idle: second,
-            total: second,
-        },
-        honours_cancel: true,
-        byok: false,
-        zero_retention: false,
-    })
+    Arc::new(Provider::example(slug, format, aliases))
 }
 
 fn model(id: &str, endpoints: &[(&str, &str)]) -> Model {
@@ -48,7 +12,12 @@ fn model(id: &str, endpoints: &[(&str, &str)]) -> Model {
         provider: (*provider).into(),
         upstream_model: (*name).into(),
         pricing: None,
+        context_length: None,
         max_completion_tokens: Some(7),
+        quantization: Quantization::default(),
+        data_policy: None,
+        abilities: Abilities::default(),
+        parameters: None,
     };
     Model {
         id: id.into(),
@@ -56,6 +25,7 @@ fn model(id: &str, endpoints: &[(&str, &str)]) -> Model {
         context_length: None,
         max_completion_tokens: Some(7),
         rate_limit: RateLimit::default(),
+        distillable: None,
     }
 }
 
@@ -83,7 +53,7 @@ fn table() -> RoutingTable {
 /// Providers and their names of the model, in the order of the plan.
 fn plan(names: &[&str], home: Option<ApiFormat>) -> Result<Vec<String>, RouteError> {
     let plan = table().plan(names, home)?;
-    let shown = |candidate: &Candidate| {
+    let shown = |candidate: &Arc<Candidate>| {
         format!("{}:{}={}", candidate.provider.slug, candidate.upstream_model, candidate.canonical)
     };
     Ok(plan.candidates.iter().map(shown).collect())
@@ -179,7 +149,7 @@ fn a_model_that_is_only_named_has_what_is_known_of_it() {
     let table = table();
     let first = |name: &str| table.plan(&[name], None).unwrap().candidates.remove(0);
     let dated = first("openai/gpt-4o-2099-12-31");
-    let pricing = dated.pricing.unwrap();
+    let pricing = dated.pricing.clone().unwrap();
     assert!(pricing.version.starts_with("catalog-"), "{}", pricing.version);
     assert_eq!(pricing.rates(0).prompt.to_string(), "2.5");
     assert_eq!((dated.max_completion_tokens, dated.configured), (Some(16_384), false));
