@@ -179,8 +179,8 @@ impl Provider {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::providers::ProviderKey;
     use crate::error::Kind;
+    use crate::providers::ProviderKey;
 
     fn provider(keys: Vec<ProviderKey>) -> Provider {
         Provider { keys: KeyPool::new(keys), ..Provider::example("p", ApiFormat::OpenAiChat, &[]) }
