@@ -79,6 +79,7 @@ impl GatheredCalls {
     }
 
     fn start(&mut self, place: Place, name: &str, custom: bool) {
+        self.overflowed |= self.calls.len() >= MAX_CALLS;
         if self.has_room(name) {
             let call = GatheredCall { name: name.to_owned(), arguments: String::new(), custom };
             self.calls.push((place, call));
@@ -96,10 +97,13 @@ impl GatheredCalls {
     /// Counts the text; once there is too much, everything is let go.
     fn has_room(&mut self, text: &str) -> bool {
         self.bytes = self.bytes.saturating_add(text.len());
-        self.overflowed |= self.bytes > MAX_CALL_BYTES || self.calls.len() > MAX_CALLS;
+        self.overflowed |= self.bytes > MAX_CALL_BYTES;
         if self.overflowed {
             self.calls = Vec::new();
         }
         !self.overflowed
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@
 use super::admit;
 use super::state::{Services, Snapshot};
 use crate::auth::ApiKey;
-use crate::catalog::Known;
+use crate::catalog::Abilities;
 use crate::catalog::builtin::Modality;
 use crate::error::{GatewayError, Kind};
 use crate::json::Head;
@@ -120,15 +120,13 @@ fn of_model(
         price: candidates.iter().filter_map(price).min(),
         condition: Condition::of(candidates.iter().map(view)),
     };
-    let known = candidates.iter().find_map(|candidate| {
-        let known = candidate.provider.price_list?.find(&candidate.upstream_model)?;
-        // A line that does not say what its model reads says nothing of what it can either.
-        (!known.reads.is_empty()).then_some(known)
-    });
-    if let Some(known) = known {
-        for need in ALL_NEEDS {
-            let side = if can(known, need) { &mut contender.can } else { &mut contender.cannot };
-            side.insert(need);
+    for need in ALL_NEEDS {
+        let known = candidates.iter().filter_map(|candidate| can(&candidate.abilities, need));
+        // One endpoint that does it is enough.
+        match known.max() {
+            Some(true) => _ = contender.can.insert(need),
+            Some(false) => _ = contender.cannot.insert(need),
+            None => {}
         }
     }
     contender
@@ -137,13 +135,16 @@ fn of_model(
 const ALL_NEEDS: [Need; 6] =
     [Need::Images, Need::Files, Need::Audio, Need::Video, Need::Tools, Need::JsonSchema];
 
-fn can(known: &Known, need: Need) -> bool {
+/// Whether an endpoint does what is needed, if that is known.
+fn can(abilities: &Abilities, need: Need) -> Option<bool> {
+    let reads =
+        |modality| (!abilities.reads.is_empty()).then(|| abilities.reads.contains(modality));
     match need {
-        Need::Images => known.reads.contains(&Modality::Image),
-        Need::Files => known.reads.contains(&Modality::Pdf),
-        Need::Audio => known.reads.contains(&Modality::Audio),
-        Need::Video => known.reads.contains(&Modality::Video),
-        Need::Tools => known.tools,
-        Need::JsonSchema => known.json_schema,
+        Need::Images => reads(Modality::Image),
+        Need::Files => reads(Modality::Pdf),
+        Need::Audio => reads(Modality::Audio),
+        Need::Video => reads(Modality::Video),
+        Need::Tools => abilities.tools,
+        Need::JsonSchema => abilities.json_schema,
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 const MODELS: &str = r#"
 [models."openai/best"]
 context_length = 100000
-endpoints = [{ provider = "openai", price = { prompt = "10", completion = "10" } }]
+endpoints = [{ provider = "openai", price = { prompt = "100", completion = "100" } }]
 [models."anthropic/good"]
 endpoints = [{ provider = "anthropic", price = { prompt = "2", completion = "2" } }]
 [models."openai/small"]
@@ -16,6 +16,16 @@ endpoints = [{ provider = "openai", price = { prompt = "0.1", completion = "0.1"
 [models."google/gift"]
 endpoints = [{ provider = "google", price = { prompt = "0", completion = "0" } }]
 "#;
+
+/// The models above, the best one first, and none of the rig's own.
+const LISTED: &str = r#"
+[routing.auto]
+models = ["openai/best", "anthropic/good", "openai/small", "google/gift"]
+"#;
+
+async fn rig(more: &str) -> Rig {
+    Rig::with(Plan { more: &format!("{MODELS}{more}"), ..Plan::default() }).await
+}
 
 async fn ask(rig: &Rig, members: Value) -> Answer {
     let mut body = json!({
@@ -37,7 +47,7 @@ fn plugin(members: Value) -> Value {
 
 #[tokio::test]
 async fn the_choice_follows_the_request() {
-    let rig = Rig::with(Plan { more: MODELS, ..Plan::default() }).await;
+    let rig = rig(LISTED).await;
     let long = "word ".repeat(2_000);
     let cases = [
         (json!({}), "openai/small"),
@@ -78,7 +88,7 @@ async fn the_choice_follows_the_request() {
 
 #[tokio::test]
 async fn it_falls_back_streams_and_refuses() {
-    let rig = Rig::with(Plan { more: MODELS, ..Plan::default() }).await;
+    let rig = rig(LISTED).await;
     let failing = json!({
         "plugins": plugin(json!({ "allowed_models": ["openai/small", "anthropic/good"] })),
         "messages": [{ "role": "user", "content": "[[mock {\"fault\":\"reset_before_header\"}]]" }],
@@ -108,22 +118,30 @@ async fn it_falls_back_streams_and_refuses() {
 
 #[tokio::test]
 async fn the_operator_says_which_models_and_in_what_order() {
-    let more = format!("[routing.auto]\nmodels = [\"openai/small\", \"openai/best\"]\n{MODELS}");
-    let rig = Rig::with(Plan { more: &more, ..Plan::default() }).await;
+    let balanced =
+        |tradeoff| json!({ "plugins": plugin(json!({ "cost_quality_tradeoff": tradeoff })) });
+    let listed = rig("[routing.auto]\nmodels = [\"openai/small\", \"openai/best\"]\n").await;
     // The better one is the cheaper one, too: whatever the balance.
     for tradeoff in [0, 10] {
-        let members = json!({ "plugins": plugin(json!({ "cost_quality_tradeoff": tradeoff })) });
-        assert_eq!(ask(&rig, members).await.json()["model"], "openai/small");
+        assert_eq!(ask(&listed, balanced(tradeoff)).await.json()["model"], "openai/small");
     }
     let members = json!({ "plugins": plugin(json!({ "allowed_models": ["google/*"] })) });
-    assert_eq!(ask(&rig, members).await.status, 404);
+    assert_eq!(ask(&listed, members).await.status, 404);
+    // Where nobody says so, the dearest is the best.
+    let unlisted = rig("").await;
+    assert_eq!(ask(&unlisted, balanced(0)).await.json()["model"], "openai/best");
+    assert_eq!(ask(&unlisted, balanced(10)).await.json()["model"], "google/gift");
 }
 
 #[tokio::test]
-async fn an_alias_of_that_name_is_what_the_operator_made_of_it() {
-    let more = format!("{MODELS}\n[aliases]\nauto = [\"anthropic/good\"]\n");
-    let rig = Rig::with(Plan { more: &more, ..Plan::default() }).await;
+async fn a_model_of_that_name_is_what_the_operator_made_of_it() {
+    let own =
+        "[models.auto]\nendpoints = [{ provider = \"anthropic\", upstream_model = \"own\" }]\n";
+    let rig = rig(own).await;
     let body = ask(&rig, json!({})).await.json();
-    assert_eq!(body["model"], "anthropic/good");
-    assert_eq!(body["openrouter_metadata"]["pipeline"], Value::Null);
+    assert_eq!(rig.last().await["path"], "/v1/messages");
+    assert_eq!(
+        (&body["model"], &body["openrouter_metadata"]["pipeline"]),
+        (&json!("auto"), &Value::Null)
+    );
 }

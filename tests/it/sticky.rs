@@ -113,6 +113,10 @@ async fn a_conversation_stays_where_its_prompt_is_cached() {
             let (name, value) = &case.member;
             with(turn(case.model, case.opening, number), name, value.clone())
         };
+        // More successes than failures: the cheap endpoint counts as well.
+        for _ in 0..2 {
+            assert_eq!(asked(&rig, KEY, &turn(case.model, "another", 0)).await, CHEAP);
+        }
         only_the_dear_one_answers(&rig, case.cached).await;
         assert_eq!(asked(&rig, KEY, &body(0)).await, DEAR, "{}", case.opening);
         script(&rig, json!([])).await;
@@ -186,7 +190,7 @@ async fn an_endpoint_that_calls_tools_badly_is_asked_last() {
         ]),
     )
     .await;
-    for number in 0..24 {
+    for number in 0..20 {
         assert_eq!(asked(&rig, KEY, &with_tools(number)).await, CHEAP, "{number}");
     }
     let series = |outcome, provider, calls| {
@@ -194,7 +198,7 @@ async fn an_endpoint_that_calls_tools_badly_is_asked_last() {
             "arouter_tool_calls_total{{outcome=\"{outcome}\",provider=\"{provider}\"}} {calls}\n"
         )
     };
-    until_counted(&rig, &series("schema_mismatch", "openai", 22)).await;
+    until_counted(&rig, &series("schema_mismatch", "openai", 18)).await;
     until_counted(&rig, &series("invalid_json", "openai", 2)).await;
     assert_eq!(asked(&rig, KEY, &with_tools(0)).await, DEAR);
     until_counted(&rig, &series("valid", "anthropic", 1)).await;

@@ -36,7 +36,7 @@ const SCHEMAS: &[&[u8]] = &[b"\"json_schema\"", b"\"responseSchema\"", b"\"respo
 pub fn of(body: &[u8], head: &Head) -> BTreeSet<Need> {
     let mut needs = BTreeSet::new();
     for part in CONVERSATION.iter().filter_map(|name| head.raw(body, name)) {
-        let seen = MARKS.iter().filter(|(mark, _)| memmem::find(part, mark).is_some());
+        let seen = MARKS.iter().filter(|(mark, _)| is_in(part, mark));
         needs.extend(seen.map(|(_, need)| *need));
     }
     let lists = ["tools", "functions"].into_iter().filter_map(|name| head.raw(body, name));
@@ -51,6 +51,12 @@ pub fn of(body: &[u8], head: &Head) -> BTreeSet<Need> {
         needs.insert(Need::JsonSchema);
     }
     needs
+}
+
+/// Whether a mark stands in JSON, and not in a text of it, where its quotes are escaped.
+fn is_in(part: &[u8], mark: &[u8]) -> bool {
+    let before = |at: usize| part.get(at.checked_sub(1)?);
+    memmem::find_iter(part, mark).any(|at| before(at) != Some(&b'\\'))
 }
 
 #[cfg(test)]
