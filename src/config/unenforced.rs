@@ -5,8 +5,6 @@
 
 /// Where each is written; `*` is any name of one's own or any item of a list.
 pub(super) const UNENFORCED: &[&str] = &[
-    "providers.*.data_policy.trains",
-    "providers.*.data_policy.retains_days",
     "routing.breaker",
     "routing.fallback_on_content_policy",
     "routing.fallback_on_context_length",

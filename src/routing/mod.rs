@@ -3,12 +3,16 @@
 //! Pure functions over an immutable table; the table is part of the snapshot. `health` is what
 //! lives longer.
 
+pub mod ask;
 pub mod health;
 pub mod live;
 pub mod plan;
+pub mod preferences;
 pub mod table;
 
+pub use ask::{Ask, Sticky};
 pub use health::Health;
 pub use live::{EndpointView, Gate, Live, Percentiles, ToolErrors};
 pub use plan::{Candidate, Plan};
+pub use preferences::{Partition, Preferences, SortBy};
 pub use table::{RouteError, RoutingTable};

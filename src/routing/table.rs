@@ -5,10 +5,9 @@
 //! the prefix may hold slashes and reaches the provider as it is.
 
 use super::plan::{Candidate, Plan};
-use crate::catalog::{Endpoint, Known, Model, Pricing};
-use crate::config::RateLimit;
+use crate::catalog::{Abilities, Endpoint, Model};
 use crate::formats::ApiFormat;
-use crate::providers::Provider;
+use crate::providers::{Provider, parameters};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -33,26 +32,14 @@ pub enum RouteError {
     Unknown(String),
 }
 
-type ByUpstream = HashMap<Arc<str>, HashMap<Arc<str>, (Arc<str>, usize)>>;
+/// What a provider calls its models → the configured endpoint.
+type ByUpstream = HashMap<Arc<str>, HashMap<Arc<str>, Arc<Candidate>>>;
 
-/// What a candidate takes from the configuration or the built-in list.
-#[derive(Default)]
-struct Facts {
-    pricing: Option<Arc<Pricing>>,
-    context_length: Option<u64>,
-    max_completion_tokens: Option<u64>,
-    rate_limit: RateLimit,
-}
-
-impl From<&Known> for Facts {
-    fn from(known: &Known) -> Self {
-        Self {
-            pricing: known.pricing.clone(),
-            context_length: known.context_length,
-            max_completion_tokens: known.max_completion_tokens,
-            rate_limit: RateLimit::default(),
-        }
-    }
+/// A configured model and the endpoints that serve it, made ready when the table is.
+#[derive(Debug)]
+struct Entry {
+    model: Model,
+    candidates: Vec<Arc<Candidate>>,
 }
 
 /// Everything that can be named.
@@ -60,8 +47,7 @@ impl From<&Known> for Facts {
 pub struct RoutingTable {
     providers: Vec<Arc<Provider>>,
     by_name: HashMap<String, Arc<Provider>>,
-    models: HashMap<Arc<str>, Model>,
-    /// Provider and its own name of a model → the configured model and its endpoint.
+    models: HashMap<Arc<str>, Entry>,
     by_upstream: ByUpstream,
     aliases: HashMap<String, Vec<String>>,
     default_provider: Option<Arc<Provider>>,
@@ -93,16 +79,32 @@ impl RoutingTable {
             }
         }
         let (default_provider, default_model) = defaults;
-        Self {
+        let mut table = Self {
             default_provider: default_provider
                 .and_then(|name| by_name.get(&name.to_ascii_lowercase()).cloned()),
             default_model: default_model.map(str::to_owned),
-            by_upstream: by_upstream(&models),
-            models: models.into_iter().map(|model| (Arc::clone(&model.id), model)).collect(),
+            by_upstream: ByUpstream::new(),
+            models: HashMap::with_capacity(models.len()),
             providers,
             by_name,
             aliases,
+        };
+        models.into_iter().for_each(|model| table.add(model));
+        table
+    }
+
+    fn add(&mut self, model: Model) {
+        let made = model.endpoints.iter().filter_map(|endpoint| {
+            let provider = self.provider(&endpoint.provider)?;
+            Some(Arc::new(configured(provider, &model, endpoint)))
+        });
+        let candidates: Vec<Arc<Candidate>> = made.collect();
+        for candidate in &candidates {
+            let of_provider = self.by_upstream.entry(Arc::clone(&candidate.provider.slug));
+            let known = of_provider.or_default().entry(Arc::clone(&candidate.upstream_model));
+            known.or_insert_with(|| Arc::clone(candidate));
         }
+        self.models.insert(Arc::clone(&model.id), Entry { model, candidates });
     }
 
     /// The provider with this name or alias.
@@ -120,12 +122,18 @@ impl RoutingTable {
 
     /// All configured models.
     pub fn models(&self) -> impl Iterator<Item = &Model> {
-        self.models.values()
+        self.models.values().map(|entry| &entry.model)
     }
 
     /// One configured model.
     pub fn model(&self, id: &str) -> Option<&Model> {
-        self.models.get(id)
+        self.models.get(id).map(|entry| &entry.model)
+    }
+
+    /// The endpoints of a configured model, in the operator's order; none of those whose provider
+    /// is disabled.
+    pub fn endpoints(&self, id: &str) -> &[Arc<Candidate>] {
+        self.models.get(id).map_or(&[], |entry| &entry.candidates)
     }
 
     /// All aliases with what they stand for.
@@ -144,7 +152,7 @@ impl RoutingTable {
     pub fn plan(&self, names: &[&str], home: Option<ApiFormat>) -> Result<Plan, RouteError> {
         let default = self.default_model.as_deref();
         let names = if names.is_empty() { default.as_slice() } else { names };
-        let mut candidates: Vec<Candidate> = Vec::with_capacity(names.len());
+        let mut candidates: Vec<Arc<Candidate>> = Vec::with_capacity(names.len());
         let mut failure = RouteError::NoModel;
         for name in names {
             match self.resolve(name, home) {
@@ -155,7 +163,11 @@ impl RoutingTable {
         if candidates.is_empty() { Err(failure) } else { Ok(Plan { candidates }) }
     }
 
-    fn resolve(&self, name: &str, home: Option<ApiFormat>) -> Result<Vec<Candidate>, RouteError> {
+    fn resolve(
+        &self,
+        name: &str,
+        home: Option<ApiFormat>,
+    ) -> Result<Vec<Arc<Candidate>>, RouteError> {
         if !is_legal(name) {
             return Err(RouteError::BadName);
         }
@@ -173,10 +185,14 @@ impl RoutingTable {
         &self,
         name: &str,
         home: Option<ApiFormat>,
-    ) -> Result<Vec<Candidate>, RouteError> {
+    ) -> Result<Vec<Arc<Candidate>>, RouteError> {
         let unknown = || RouteError::Unknown(name.to_owned());
-        if let Some(model) = self.models.get(name) {
-            return non_empty(self.configured(model)).ok_or_else(unknown);
+        let served = |entry: &Entry| {
+            let candidates = entry.candidates.clone();
+            if candidates.is_empty() { Err(unknown()) } else { Ok(candidates) }
+        };
+        if let Some(entry) = self.models.get(name) {
+            return served(entry);
         }
         let (provider, upstream_model) = match name.split_once('/') {
             Some((prefix, rest)) if !rest.is_empty() => {
@@ -186,47 +202,36 @@ impl RoutingTable {
             None => (self.home_of_bare_names(home).ok_or_else(unknown)?, name),
         };
         let canonical = format!("{}/{upstream_model}", provider.slug);
-        if let Some(model) = self.models.get(canonical.as_str()) {
-            return non_empty(self.configured(model)).ok_or_else(unknown);
+        if let Some(entry) = self.models.get(canonical.as_str()) {
+            return served(entry);
         }
-        let facts = self.facts(provider, upstream_model);
-        Ok(vec![Candidate {
-            provider: Arc::clone(provider),
-            upstream_model: upstream_model.into(),
-            canonical: canonical.into(),
-            configured: false,
-            pricing: facts.pricing,
-            context_length: facts.context_length,
-            max_completion_tokens: facts.max_completion_tokens,
-            rate_limit: facts.rate_limit,
-        }])
+        Ok(vec![Arc::new(self.named(provider, upstream_model, canonical.into()))])
     }
 
     /// What holds of a model that is named by its provider: what the configuration says of the same
-    /// endpoint, else what the provider's built-in list says.
-    fn facts(&self, provider: &Provider, upstream_model: &str) -> Facts {
-        if let Some((model, endpoint)) = self.known_endpoint(provider, upstream_model) {
-            return Facts {
-                pricing: endpoint.pricing.clone(),
-                context_length: model.context_length,
-                max_completion_tokens: endpoint.max_completion_tokens,
-                rate_limit: model.rate_limit,
-            };
+    /// endpoint under whatever name, else what the provider's built-in list says.
+    fn named(
+        &self,
+        provider: &Arc<Provider>,
+        upstream_model: &str,
+        canonical: Arc<str>,
+    ) -> Candidate {
+        let of_provider = self.by_upstream.get(&provider.slug);
+        if let Some(same) = of_provider.and_then(|models| models.get(upstream_model)) {
+            return Candidate { canonical, configured: false, ..Candidate::clone(same) };
         }
         let known = provider.price_list.and_then(|list| list.find(upstream_model));
-        known.map(Facts::from).unwrap_or_default()
-    }
-
-    /// The configured endpoint that calls this model of the provider, under whatever name: a client
-    /// that uses the provider's own name pays the same price.
-    fn known_endpoint(
-        &self,
-        provider: &Provider,
-        upstream_model: &str,
-    ) -> Option<(&Model, &Endpoint)> {
-        let (id, position) = self.by_upstream.get(&provider.slug)?.get(upstream_model)?;
-        let model = self.models.get(id)?;
-        Some((model, model.endpoints.get(*position)?))
+        let abilities = known.map(Abilities::from).unwrap_or_default();
+        Candidate {
+            upstream_model: upstream_model.into(),
+            canonical,
+            pricing: known.and_then(|known| known.pricing.clone()),
+            context_length: known.and_then(|known| known.context_length),
+            max_completion_tokens: known.and_then(|known| known.max_completion_tokens),
+            parameters: parameters::supported(provider, upstream_model, &abilities),
+            abilities,
+            ..Candidate::opaque(provider)
+        }
     }
 
     fn home_of_bare_names(&self, home: Option<ApiFormat>) -> Option<&Arc<Provider>> {
@@ -234,21 +239,25 @@ impl RoutingTable {
         let native = ["anthropic", "google"].iter().filter_map(|name| self.provider(name));
         native.chain(&self.providers).find(|provider| provider.format("") == format)
     }
+}
 
-    fn configured(&self, model: &Model) -> Vec<Candidate> {
-        let candidate = |endpoint: &Endpoint| {
-            Some(Candidate {
-                provider: Arc::clone(self.provider(&endpoint.provider)?),
-                upstream_model: Arc::clone(&endpoint.upstream_model),
-                canonical: Arc::clone(&model.id),
-                configured: true,
-                pricing: endpoint.pricing.clone(),
-                context_length: model.context_length,
-                max_completion_tokens: endpoint.max_completion_tokens,
-                rate_limit: model.rate_limit,
-            })
-        };
-        model.endpoints.iter().filter_map(candidate).collect()
+fn configured(provider: &Arc<Provider>, model: &Model, endpoint: &Endpoint) -> Candidate {
+    let supported =
+        || parameters::supported(provider, &endpoint.upstream_model, &endpoint.abilities);
+    Candidate {
+        provider: Arc::clone(provider),
+        upstream_model: Arc::clone(&endpoint.upstream_model),
+        canonical: Arc::clone(&model.id),
+        configured: true,
+        pricing: endpoint.pricing.clone(),
+        context_length: endpoint.context_length,
+        max_completion_tokens: endpoint.max_completion_tokens,
+        quantization: endpoint.quantization,
+        data_policy: endpoint.data_policy.unwrap_or(provider.data_policy),
+        distillable: model.distillable,
+        abilities: endpoint.abilities,
+        parameters: endpoint.parameters.unwrap_or_else(supported),
+        rate_limit: model.rate_limit,
     }
 }
 
@@ -261,26 +270,9 @@ fn is_legal(name: &str) -> bool {
         && !name.split('/').any(|part| matches!(part, "." | ".."))
 }
 
-fn by_upstream(models: &[Model]) -> ByUpstream {
-    let mut index = ByUpstream::new();
-    for model in models {
-        for (position, endpoint) in model.endpoints.iter().enumerate() {
-            let of_provider = index.entry(Arc::clone(&endpoint.provider)).or_default();
-            of_provider
-                .entry(Arc::clone(&endpoint.upstream_model))
-                .or_insert_with(|| (Arc::clone(&model.id), position));
-        }
-    }
-    index
-}
-
-fn non_empty(candidates: Vec<Candidate>) -> Option<Vec<Candidate>> {
-    (!candidates.is_empty()).then_some(candidates)
-}
-
-fn add_new(candidates: &mut Vec<Candidate>, found: Vec<Candidate>) {
+fn add_new(candidates: &mut Vec<Arc<Candidate>>, found: Vec<Arc<Candidate>>) {
     for candidate in found {
-        let same = |known: &Candidate| {
+        let same = |known: &Arc<Candidate>| {
             known.provider.slug == candidate.provider.slug
                 && known.upstream_model == candidate.upstream_model
         };
