@@ -4,6 +4,7 @@
 //! `server` builds both. A request takes one `Arc` of the snapshot at admission and keeps it to
 //! its end, so that a reload never changes a request half way.
 
+use crate::api::catalogue::Catalogue;
 use crate::auth::{Authenticator, KeyBook, KeyTable};
 use crate::clock::Clock;
 use crate::config::MediaConfig;
@@ -26,6 +27,8 @@ pub struct Snapshot {
     pub settings: Settings,
     /// Where model names lead.
     pub routing: RoutingTable,
+    /// The lists of models, made ready.
+    pub catalogue: Catalogue,
     /// Keys of the configuration file.
     pub keys: KeyTable,
     /// The same as management shows them, by name.
