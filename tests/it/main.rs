@@ -20,6 +20,7 @@ mod asks;
 mod attribution;
 mod bodies;
 mod budgets;
+mod catalogue;
 mod certificates;
 mod clock;
 mod costs;

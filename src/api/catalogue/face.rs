@@ -95,8 +95,10 @@ impl Facts {
             facts.reads = facts.reads.iter().chain(reads(abilities.reads)).collect();
             let writes = naming::outputs(&endpoint.upstream_model, abilities.writes);
             facts.writes = facts.writes.union(writes);
-            let parameters = endpoint.parameters.names().filter_map(Parameter::of_name);
-            parameters.for_each(|one| facts.parameters.insert(one));
+            let taken = |one: &&Parameter| endpoint.parameters.contains(**one);
+            for parameter in Parameter::ALL.iter().filter(taken) {
+                facts.parameters.insert(*parameter);
+            }
             facts.context_length = facts.context_length.max(endpoint.context_length);
             let table = endpoint.pricing.as_ref().map(|pricing| &pricing.table);
             facts.prompt = facts.prompt.or(table.map(|table| table.prompt));
