@@ -69,14 +69,59 @@ pub enum Blame {
 /// Whether another try could help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
-    /// The same request would fail everywhere.
+    /// The same request would fail everywhere, or there is no time left for it.
     Never,
+    /// Another model could take what this one refuses.
+    OtherModel,
     /// Another endpoint could answer.
     OtherEndpoint,
     /// Another key of the same provider could answer.
     OtherKey,
     /// The connection was stale and nothing was answered: the same endpoint at once.
     SameEndpoint,
+}
+
+/// A time limit of an upstream call that was missed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TimeLimit {
+    /// Connecting, TLS included.
+    Connect,
+    /// Until the header of the answer.
+    FirstByte,
+    /// Until the first content of a stream.
+    FirstToken,
+    /// Between two pieces of the request or of the answer.
+    Idle,
+    /// For the whole request, over all attempts.
+    Total,
+}
+
+impl TimeLimit {
+    /// Every limit.
+    pub const ALL: [Self; 5] =
+        [Self::Connect, Self::FirstByte, Self::FirstToken, Self::Idle, Self::Total];
+
+    /// Its name in metrics, logs and the `metadata` of errors: that of its setting.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::FirstByte => "first_byte",
+            Self::FirstToken => "first_token",
+            Self::Idle => "idle",
+            Self::Total => "total",
+        }
+    }
+
+    /// What the caller is told.
+    fn text(self) -> &'static str {
+        match self {
+            Self::Connect => "the provider could not be reached in time",
+            Self::FirstByte => "the provider did not answer in time",
+            Self::FirstToken => "the provider sent no content in time",
+            Self::Idle => "the provider stopped sending",
+            Self::Total => "the answer took too long",
+        }
+    }
 }
 
 /// An error with everything a reply, a log line and the failover decision need.
@@ -95,6 +140,8 @@ pub struct GatewayError {
     pub param: Option<Cow<'static, str>>,
     /// How long the caller should wait.
     pub retry_after: Option<Duration>,
+    /// The time limit that was missed.
+    pub late: Option<TimeLimit>,
     /// What the provider's answer was, where the caller is told something else of it.
     pub provider_kind: Option<Kind>,
     /// The provider's own error code, if it is safe to show.
@@ -198,6 +245,17 @@ impl GatewayError {
         Self::new(kind, Blame::Upstream, Retry::OtherEndpoint, message.into())
     }
 
+    /// A provider that missed a time limit. Another one may be in time, unless it was the last
+    /// limit of all.
+    pub fn late(limit: TimeLimit) -> Self {
+        let mut error = Self::upstream(Kind::Timeout, limit.text());
+        error.late = Some(limit);
+        if limit == TimeLimit::Total {
+            error.retry = Retry::Never;
+        }
+        error.with_fact("time_limit", Fact::Word(limit.name()))
+    }
+
     /// A fault of the gateway; `detail` goes to the log, the caller sees a general text.
     pub fn internal(detail: impl Into<String>) -> Self {
         let mut error =
@@ -214,6 +272,7 @@ impl GatewayError {
             message,
             param: None,
             retry_after: None,
+            late: None,
             provider_kind: None,
             provider_code: None,
             facts: None,

@@ -106,7 +106,48 @@ struct Data<'g> {
     session_id: Option<&'g str>,
     preset_id: Option<&'g str>,
     workspace_id: Option<&'g str>,
-    provider_responses: Option<&'g str>,
+    provider_responses: Option<Vec<ProviderResponse<'g>>>,
+}
+
+/// What one provider said to the request.
+#[derive(Serialize)]
+struct ProviderResponse<'g> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'g str>,
+    provider_name: &'g str,
+    model_permaslug: &'g str,
+    status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'g str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latency: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    is_byok: Option<bool>,
+}
+
+/// Every attempt in order: those that failed, and the one the caller got something of.
+fn provider_responses(generation: &Generation) -> Vec<ProviderResponse<'_>> {
+    let failed = generation.failed_attempts.iter().map(|failed| ProviderResponse {
+        id: None,
+        provider_name: &failed.provider,
+        model_permaslug: &failed.model,
+        status: Some(failed.status),
+        error: Some(&failed.error),
+        latency: Some(failed.latency_ms),
+        is_byok: None,
+    });
+    let attempts = usize::try_from(generation.attempts).unwrap_or(usize::MAX);
+    let answered = attempts > generation.failed_attempts.len();
+    let last = provider(generation).filter(|_| answered).map(|name| ProviderResponse {
+        id: generation.upstream_id.as_deref(),
+        provider_name: name,
+        model_permaslug: &generation.model,
+        status: matches!(generation.outcome, Outcome::Complete | Outcome::Partial).then_some(200),
+        error: None,
+        latency: None,
+        is_byok: Some(generation.is_byok),
+    });
+    failed.chain(last).collect()
 }
 
 /// The answer to the caller.
@@ -201,7 +242,8 @@ fn data<'g>(generation: &'g Generation, created_at: &'g str) -> Data<'g> {
         session_id: generation.session_id.as_deref(),
         preset_id: None,
         workspace_id: None,
-        provider_responses: None,
+        provider_responses: Some(provider_responses(generation))
+            .filter(|responses| !responses.is_empty()),
     }
 }
 
@@ -225,6 +267,7 @@ fn created_at(created_ms: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::generation::FailedAttempt;
     use serde_json::Value;
 
     fn reply(generation: &Generation) -> (String, Value) {
@@ -273,6 +316,31 @@ mod tests {
         assert_eq!(reply["data"]["service_tier"], "flex");
         assert_eq!(reply["data"]["session_id"], "s");
         assert_eq!(reply["data"]["user_agent"], "client/1");
+    }
+
+    #[test]
+    fn every_attempt_is_told_in_order() {
+        let mut generation = Generation::example("gen-1");
+        generation.attempts = 2;
+        generation.failed_attempts = vec![FailedAttempt {
+            provider: "openai".to_owned(),
+            model: "openai/gpt-5.4".to_owned(),
+            status: 429,
+            error: "rate_limit_exceeded".to_owned(),
+            latency_ms: 12,
+        }];
+        let (_, told) = reply(&generation);
+        let responses = &told["data"]["provider_responses"];
+        let of = |member: &str| [&responses[0][member], &responses[1][member]].map(Value::clone);
+        assert_eq!(of("provider_name"), ["openai", "anthropic"]);
+        assert_eq!(of("status"), [429, 200]);
+        assert_eq!(responses[1]["id"], "msg_1");
+        assert_eq!(responses.as_array().unwrap().len(), 2);
+
+        generation.attempts = 1;
+        generation.outcome = Outcome::Failed;
+        let (_, told) = reply(&generation);
+        assert_eq!(told["data"]["provider_responses"].as_array().unwrap().len(), 1);
     }
 
     #[test]

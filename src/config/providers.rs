@@ -205,15 +205,15 @@ pub enum Http2 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Timeouts {
-    /// Connecting, TLS included.
+    /// Connecting; TLS gets as long again.
     pub connect_ms: u64,
-    /// From the end of the request to the first byte of the answer.
-    pub first_byte_ms: u64,
-    /// From the end of the request to the first token of a stream.
+    /// From the end of the request to the first byte of the answer; omitted: a minute for a stream, `total_ms` for a whole answer, whose first byte often comes with its last.
+    pub first_byte_ms: Option<u64>,
+    /// From the first byte of a stream to its first token.
     pub first_token_ms: u64,
     /// Between two pieces of an answer.
     pub idle_ms: u64,
-    /// The whole request.
+    /// The whole request, over all attempts; no attempt begins or goes on after it.
     pub total_ms: u64,
 }
 
@@ -221,7 +221,7 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self {
             connect_ms: 2_000,
-            first_byte_ms: 60_000,
+            first_byte_ms: None,
             first_token_ms: 60_000,
             idle_ms: 60_000,
             total_ms: 600_000,

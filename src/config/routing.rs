@@ -9,15 +9,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RoutingConfig {
-    /// Most endpoints tried for one request.
+    /// Most attempts made for one request, over all keys, endpoints and models.
     pub max_attempts: u32,
     /// Share of a provider's requests that may be retries, from 0 to 1. Not enforced by this version.
     pub retry_budget: f64,
-    /// Whether a request with several `models` goes on to the next when the prompt is too long.
-    /// Not enforced by this version.
+    /// Whether a request with several models goes on to the next when the prompt is too long.
     pub fallback_on_context_length: bool,
-    /// Whether a request with several `models` goes on to the next when one refuses the content.
-    /// Not enforced by this version.
+    /// Whether a request with several models goes on to the next when one refuses the content.
     pub fallback_on_content_policy: bool,
     /// When an endpoint is left alone, and for how long. Not enforced by this version.
     pub breaker: BreakerConfig,

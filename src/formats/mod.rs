@@ -5,6 +5,7 @@
 //! uses [`translator::Translator`] for streams and [`answer`] for whole answers, and never looks
 //! into a format itself.
 
+pub mod annotate;
 pub mod answer;
 pub mod carried;
 pub mod charge;

@@ -173,8 +173,11 @@ pub fn classify(failure: UpstreamFailure, retry_after: Option<Duration>) -> Gate
         }
         kind => {
             let text = provider_text.unwrap_or_else(|| "the provider rejected the request".into());
+            let is_the_models =
+                matches!(kind, Kind::ContextLengthExceeded | Kind::ContentPolicyViolation);
             let mut error = GatewayError::client(kind, text);
             error.blame = Blame::Client;
+            error.retry = if is_the_models { Retry::OtherModel } else { Retry::Never };
             error
         }
     };
@@ -234,6 +237,24 @@ mod tests {
             headers.insert(name, value.parse().unwrap());
             let wait = retry_after(&headers, now);
             assert_eq!(wait, expected_ms.map(Duration::from_millis), "{name}: {value}");
+        }
+    }
+
+    #[test]
+    fn what_one_model_refuses_another_may_take() {
+        for (kind, expected) in [
+            (Kind::ContextLengthExceeded, Retry::OtherModel),
+            (Kind::ContentPolicyViolation, Retry::OtherModel),
+            (Kind::InvalidRequest, Retry::Never),
+            (Kind::NotFound, Retry::Never),
+            (Kind::PayloadTooLarge, Retry::Never),
+            (Kind::ProviderOverloaded, Retry::OtherEndpoint),
+            (Kind::Server, Retry::OtherEndpoint),
+            (Kind::RequestTimeout, Retry::OtherEndpoint),
+            (Kind::RateLimitExceeded, Retry::OtherKey),
+        ] {
+            let failure = UpstreamFailure { kind, code: None, message: None, retry_after: None };
+            assert_eq!(classify(failure, None).retry, expected, "{kind:?}");
         }
     }
 

@@ -113,13 +113,15 @@ impl Provider {
 /// The time limits of an upstream call.
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts {
-    /// Until the response header.
+    /// From the end of the request until the response header of a stream.
     pub first_byte: Duration,
-    /// Until the first content event.
+    /// The same of a whole answer, whose header often comes with its last byte.
+    pub whole_first_byte: Duration,
+    /// From the response header until the first content event.
     pub first_token: Duration,
     /// Between two pieces of the answer.
     pub idle: Duration,
-    /// For everything together.
+    /// For the whole request, over all attempts.
     pub total: Duration,
 }
 
@@ -167,6 +169,7 @@ mod tests {
             extra_headers: Vec::new(),
             timeouts: Timeouts {
                 first_byte: second,
+                whole_first_byte: second,
                 first_token: second,
                 idle: second,
                 total: second,

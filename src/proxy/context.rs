@@ -6,6 +6,7 @@ use super::raw::RawCall;
 use super::state::Snapshot;
 use crate::error::Kind;
 use crate::limits::Standing;
+use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -53,6 +54,10 @@ pub struct Access {
     pub standing: Option<Standing>,
     /// Upstream attempts.
     pub attempts: u32,
+    /// Those that failed, as `provider:error`, in order.
+    pub failed_attempts: Option<String>,
+    /// What an error reply says of the request's way, if the caller wants to know.
+    pub metadata: Option<Bytes>,
     /// Prompt and completion tokens.
     pub tokens: Option<(u64, u64)>,
 }

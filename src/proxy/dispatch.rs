@@ -5,7 +5,7 @@
 //! vendor asks for. The provider's key is added last.
 
 use super::authorize::authorize;
-use crate::error::{GatewayError, Kind, Retry};
+use crate::error::{GatewayError, Kind, Retry, TimeLimit};
 use crate::providers::google_token::Token;
 use crate::providers::{Provider, ProviderKey};
 use bytes::{Bytes, BytesMut};
@@ -53,8 +53,8 @@ pub struct Outgoing<'a> {
     pub body: Vec<Bytes>,
     /// Length of all pieces.
     pub body_len: usize,
-    /// Over which connection.
-    pub connection: Connection,
+    /// From the end of the request until the header of the answer.
+    pub first_byte: Duration,
     /// Unix time in seconds, for a signature.
     pub at_s: u64,
 }
@@ -93,9 +93,8 @@ impl UpstreamAnswer {
 
     /// The next piece of the body, which must come within `idle`.
     async fn read_within(&mut self, idle: Duration) -> Result<Option<Bytes>, GatewayError> {
-        tokio::time::timeout(idle, self.read()).await.unwrap_or_else(|_| {
-            Err(GatewayError::upstream(Kind::Timeout, "the provider stopped sending"))
-        })
+        let read = tokio::time::timeout(idle, self.read()).await;
+        read.unwrap_or_else(|_| Err(GatewayError::late(TimeLimit::Idle)))
     }
 
     /// Reads the rest of a whole answer, at most `max_bytes`, with at most `idle` between pieces.
@@ -174,6 +173,7 @@ impl UpstreamAnswer {
 pub async fn send(
     connector: &Connector,
     outgoing: &Outgoing<'_>,
+    connection: Connection,
 ) -> Result<UpstreamAnswer, GatewayError> {
     let peer = outgoing.provider.upstream.peer().await.map_err(|error| {
         GatewayError::upstream(Kind::ProviderUnavailable, "the provider could not be reached")
@@ -181,12 +181,11 @@ pub async fn send(
     })?;
     let mut header = request_header(outgoing)?;
     let token = authorize(connector, outgoing, &mut header).await?;
-    let (mut session, is_reused) = connect(connector, &peer, outgoing.connection)
-        .await
-        .map_err(|error| unreachable_peer(&error))?;
+    let (mut session, is_reused) =
+        connect(connector, &peer, connection).await.map_err(|error| unreachable_peer(&error))?;
     let patience = outgoing.provider.timeouts.idle.min(MAX_WRITE_STALL);
     session.set_write_timeout(Some(patience));
-    match exchange_header(&mut session, header, &outgoing.body).await {
+    match exchange_header(&mut session, header, (outgoing, patience)).await {
         Ok((status, sent_whole)) => Ok(UpstreamAnswer { session, peer, sent_whole, token, status }),
         Err(failure) => {
             session.shutdown().await;
@@ -226,12 +225,15 @@ enum Failure {
     Broken(BError),
     /// The answer makes no sense.
     Nonsense(&'static str),
+    /// None came in time.
+    Late,
 }
 
 impl Failure {
     fn judge(self, session: &HttpSession, reused: bool) -> GatewayError {
         let error = match self {
             Self::Nonsense(text) => return nonsense(text),
+            Self::Late => return GatewayError::late(TimeLimit::FirstByte),
             Self::Broken(error) => error,
         };
         // A kept HTTP/1 connection that the provider closed meanwhile carried nothing, and a
@@ -252,14 +254,16 @@ impl Failure {
 async fn exchange_header(
     session: &mut HttpSession,
     header: RequestHeader,
-    body: &[Bytes],
+    (outgoing, patience): (&Outgoing<'_>, Duration),
 ) -> Result<(u16, bool), Failure> {
     session.write_request_header(Box::new(header)).await.map_err(Failure::Broken)?;
     // A provider may answer, and close, before it read the whole body: its answer counts, and if
     // there is none, why it stopped reading.
-    let written = write_body(session, body).await;
+    let written = write_body(session, &outgoing.body).await;
     let sent_whole = written.is_ok();
-    match (written, read_header(session).await) {
+    let limit = if sent_whole { outgoing.first_byte } else { outgoing.first_byte.min(patience) };
+    let read = tokio::time::timeout(limit, read_header(session)).await;
+    match (written, read.unwrap_or(Err(Failure::Late))) {
         (Err(error), Err(_)) if matches!(session, HttpSession::H1(_)) => {
             Err(Failure::Broken(error))
         }
@@ -323,23 +327,29 @@ fn request_header(outgoing: &Outgoing<'_>) -> Result<RequestHeader, GatewayError
 fn unreachable_peer(error: &BError) -> GatewayError {
     let timed_out =
         matches!(error.etype(), ErrorType::ConnectTimedout | ErrorType::TLSHandshakeTimedout);
-    let kind = if timed_out { Kind::Timeout } else { Kind::ProviderUnavailable };
+    let failed = if timed_out {
+        GatewayError::late(TimeLimit::Connect)
+    } else {
+        let text = "the provider could not be reached";
+        GatewayError::upstream(Kind::ProviderUnavailable, text)
+    };
     // A kept HTTP/2 connection may be found to be ending only when a stream is opened on it.
     let ending = *error.etype() == ErrorType::H2Error;
     let retry = if ending { Retry::SameEndpoint } else { Retry::OtherEndpoint };
-    GatewayError::upstream(kind, "the provider could not be reached")
-        .with_retry(retry)
-        .with_detail(error.to_string())
+    failed.with_retry(retry).with_detail(error.to_string())
 }
 
 fn broken(error: &BError) -> GatewayError {
     let stalled = matches!(error.etype(), ErrorType::WriteTimedout | ErrorType::ReadTimedout);
-    let (kind, text) = if stalled {
-        (Kind::Timeout, "the connection to the provider stalled")
+    let failed = if stalled {
+        let mut late = GatewayError::late(TimeLimit::Idle);
+        late.message = "the connection to the provider stalled".into();
+        late
     } else {
-        (Kind::ProviderUnavailable, "the connection to the provider broke")
+        let text = "the connection to the provider broke";
+        GatewayError::upstream(Kind::ProviderUnavailable, text)
     };
-    GatewayError::upstream(kind, text).with_detail(error.to_string())
+    failed.with_detail(error.to_string())
 }
 
 fn nonsense(text: &'static str) -> GatewayError {

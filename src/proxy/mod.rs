@@ -41,6 +41,7 @@ pub mod respond;
 mod serve;
 pub mod settle;
 pub mod state;
+pub mod stream_clock;
 pub mod tariff;
 
 use crate::error::{GatewayError, Kind};

@@ -73,7 +73,7 @@ impl RawCall {
         let services = Arc::clone(guard.services());
         let demand = (&Demand::default(), std::slice::from_ref(&candidate));
         guard.holds().reserve(&services, key, demand)?;
-        guard.note_attempt(&candidate);
+        guard.note_attempt(&candidate, None);
         guard.open_record()
     }
 
@@ -106,7 +106,7 @@ impl RawCall {
                 .with_detail(error.to_string())
         })?;
         // The pump has one limit for the header and for every piece of the body.
-        peer.options.read_timeout = Some(self.provider.timeouts.first_byte);
+        peer.options.read_timeout = Some(self.provider.timeouts.whole_first_byte);
         peer.options.write_timeout = Some(self.provider.timeouts.idle);
         Ok(peer)
     }

@@ -10,20 +10,17 @@ use super::downstream::{Downstream, End};
 use super::exchange::{Exchange, Job};
 use super::keep_alive::KeepAlive;
 use super::settle::UsageGuard;
-use crate::error::{GatewayError, Kind};
+use super::stream_clock::StreamClock;
+use crate::error::{GatewayError, Kind, TimeLimit};
 use crate::formats::translator::Translator;
 use crate::formats::{StreamFault, answer, embeddings};
-use crate::providers::{Timeouts, classify};
+use crate::providers::classify;
 use crate::routing::Candidate;
 use crate::usage::Outcome;
 use bytes::{Bytes, BytesMut};
-use std::time::Instant;
 
 /// Largest whole answer that is read.
 pub const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
-/// How long after the provider's header the first content is awaited before the caller's header
-/// is committed without it.
-const COMMIT_AFTER: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// How far an attempt to answer got when it failed.
 #[derive(Debug)]
@@ -63,10 +60,11 @@ pub async fn whole(
         return Err(gone.into());
     }
     guard.settle(Outcome::Complete, 200, None);
-    let header = exchange.whole_header(relayed.body.len())?;
+    let body = exchange.annotated(relayed.body, (guard.record(), candidate));
+    let header = exchange.whole_header(body.len())?;
     let written = async {
         client.write_header(header).await?;
-        client.write(relayed.body, End::Yes).await
+        client.write(body, End::Yes).await
     }
     .await;
     upstream.release(exchange.connector()).await;
@@ -92,10 +90,10 @@ async fn read_whole(
     client: &mut Downstream<'_>,
     (candidate, upstream): (&Candidate, &mut UpstreamAnswer),
 ) -> Result<(Bytes, Option<GatewayError>), GatewayError> {
-    let limits = candidate.provider.timeouts;
-    let read = upstream.read_all(MAX_ANSWER_BYTES, limits.idle);
-    let mut reading = std::pin::pin!(tokio::time::timeout(limits.total, read));
-    let late = |_| Err(timed_out("the answer took too long"));
+    let read = upstream.read_all(MAX_ANSWER_BYTES, candidate.provider.timeouts.idle);
+    let deadline = exchange.deadline(&candidate.provider).into();
+    let mut reading = std::pin::pin!(tokio::time::timeout_at(deadline, read));
+    let late = |_| Err(GatewayError::late(TimeLimit::Total));
     tokio::select! {
         biased;
         read = &mut reading => Ok((read.unwrap_or_else(late)?, client.departure())),
@@ -151,13 +149,17 @@ pub async fn stream(
     let translator = exchange.translator(candidate)?;
     let mut relay = Relay {
         exchange,
+        candidate,
         client,
         guard,
         upstream,
         translator,
         held: BytesMut::new(),
         relayed: false,
-        clock: StreamClock::start(candidate.provider.timeouts),
+        clock: StreamClock::start(
+            candidate.provider.timeouts,
+            exchange.deadline(&candidate.provider),
+        ),
     };
     let ended = match relay.client.departure() {
         Some(gone) => Err(gone),
@@ -202,6 +204,7 @@ async fn finish_in_band(
 /// A stream on its way from the provider to the caller.
 struct Relay<'r, 's, 'e> {
     exchange: &'r Exchange<'e>,
+    candidate: &'r Candidate,
     client: &'r mut Downstream<'s>,
     guard: &'r mut UsageGuard,
     upstream: UpstreamAnswer,
@@ -298,6 +301,7 @@ impl Relay<'_, '_, '_> {
     async fn finish(&mut self, output: Bytes) -> Result<(), GatewayError> {
         self.guard.observe(self.translator.observed());
         self.guard.settle(Outcome::Complete, 200, None);
+        let output = self.exchange.annotated_end(output, (self.guard.record(), self.candidate));
         self.held.extend_from_slice(&output);
         let last = self.held.split().freeze();
         self.commit().await?;
@@ -340,80 +344,6 @@ impl Relay<'_, '_, '_> {
         }
         Ok(())
     }
-}
-
-/// The time limits of one stream.
-struct StreamClock {
-    limits: Timeouts,
-    started: Instant,
-    last_chunk: Instant,
-    saw_content: bool,
-}
-
-impl StreamClock {
-    fn start(limits: Timeouts) -> Self {
-        let now = Instant::now();
-        Self { limits, started: now, last_chunk: now, saw_content: false }
-    }
-
-    fn note_chunk(&mut self) {
-        self.last_chunk = Instant::now();
-    }
-
-    /// True the first time content is seen.
-    fn note_content(&mut self) -> bool {
-        !std::mem::replace(&mut self.saw_content, true)
-    }
-
-    fn silence_ends(&self) -> Instant {
-        let idle = self.last_chunk + self.limits.idle;
-        if self.saw_content { idle } else { idle.min(self.started + self.limits.first_token) }
-    }
-
-    fn total_ends(&self) -> Instant {
-        self.started + self.limits.total
-    }
-
-    fn is_commit_due(&self) -> bool {
-        self.started.elapsed() >= COMMIT_AFTER
-    }
-
-    /// The next moment at which something may be due.
-    fn next_wake(&self, holding: bool, keep_alive: &KeepAlive) -> Instant {
-        let mut wake = self.silence_ends().min(self.total_ends());
-        if let Some(due) = keep_alive.due_at() {
-            wake = wake.min(due);
-        }
-        if holding && !self.is_commit_due() {
-            wake = wake.min(self.started + COMMIT_AFTER);
-        }
-        wake
-    }
-
-    fn check_total(&self) -> Result<(), GatewayError> {
-        if Instant::now() >= self.total_ends() {
-            return Err(timed_out("the answer took too long"));
-        }
-        Ok(())
-    }
-
-    fn check(&self) -> Result<(), GatewayError> {
-        self.check_total()?;
-        if Instant::now() >= self.silence_ends() {
-            let text = if self.saw_content {
-                "the provider stopped sending"
-            } else {
-                "the provider sent no content in time"
-            };
-            return Err(timed_out(text));
-        }
-        Ok(())
-    }
-}
-
-/// The provider missed a time limit.
-pub fn timed_out(text: &'static str) -> GatewayError {
-    GatewayError::upstream(Kind::Timeout, text)
 }
 
 /// What a fault in a provider's answer means.

@@ -6,7 +6,7 @@ use super::attribution;
 use super::context::RequestContext;
 use super::downstream::{Downstream, End};
 use super::entry;
-use super::exchange::Exchange;
+use super::exchange::{Exchange, metadata};
 use super::limit;
 use super::local;
 use super::manage;
@@ -17,8 +17,10 @@ use super::settle::{Opening, UsageGuard};
 use super::state::{Services, Snapshot};
 use crate::auth::ApiKey;
 use crate::error::{GatewayError, Kind};
+use crate::formats::annotate::{self, Member};
 use crate::limits::Terms;
 use crate::providers::Provider;
+use crate::store::Generation;
 use bytes::Bytes;
 use http::header::ALLOW;
 use pingora::http::ResponseHeader;
@@ -239,6 +241,9 @@ async fn exchange(
     };
     let request_id = context.request_id.clone();
     let mut exchange = Exchange::new(services, &snapshot.settings, &admitted, &request_id);
+    if metadata::is_asked_for(&asked.headers) {
+        exchange = exchange.with_metadata();
+    }
     let ended = exchange.run(&mut client, &mut guard).await;
     let error = ended.err().map(|broken| broken.error);
     let unfinished = client.is_committed() && !client.is_finished();
@@ -254,6 +259,7 @@ async fn exchange(
         }
     }
     let committed = client.is_committed();
+    context.access.metadata = error.as_ref().and_then(|_| exchange.metadata(guard.record(), None));
     finish_record(&mut guard, context, error.as_ref());
     match error {
         Some(error) if !committed && error.kind != Kind::ClientClosed => {
@@ -281,7 +287,16 @@ fn finish_record(
     access.model_is_configured = guard.model_is_configured();
     access.provider = (!record.provider.is_empty()).then(|| record.provider.as_str().into());
     access.attempts = record.attempts;
+    access.failed_attempts = failed_attempts(record);
     access.tokens = record.usage.prompt.zip(record.usage.completion);
+}
+
+/// The attempts that failed, for the access line: `provider:error`, in order.
+fn failed_attempts(record: &Generation) -> Option<String> {
+    let failed = record.failed_attempts.iter();
+    let words: Vec<String> =
+        failed.map(|attempt| format!("{}:{}", attempt.provider, attempt.error)).collect();
+    (!words.is_empty()).then(|| words.join(" "))
 }
 
 /// Answers with an error in the caller's format.
@@ -311,6 +326,10 @@ async fn write_reply(session: &mut Session, context: &mut RequestContext, refuse
             if let Err(error) = add_ids(&mut header, context) {
                 tracing::error!(%error, "the generation id could not be written");
             }
+            let body = match &context.access.metadata {
+                Some(value) => annotate::whole(body, Member { name: metadata::MEMBER, value }),
+                None => body,
+            };
             Downstream::new(session).answer(header, body).await
         }
         Err(error) => Err(error),
@@ -348,6 +367,11 @@ pub(super) fn add_ids(
     if let Some(id) = &context.access.generation_id {
         header.insert_header("x-generation-id", id).map_err(bad)?;
     }
+    let access = &context.access;
+    if let Some(provider) = access.provider.as_deref().filter(|_| access.attempts > 0) {
+        header.insert_header("x-arouter-provider", provider).map_err(bad)?;
+        header.insert_header("x-arouter-attempts", access.attempts.to_string()).map_err(bad)?;
+    }
     limit::show(context.access.standing, header)
 }
 
@@ -377,6 +401,7 @@ pub(super) fn log(services: &Services, session: &Session, context: &RequestConte
         model = access.model.as_deref(),
         provider = access.provider.as_deref(),
         attempts = access.attempts,
+        failed_attempts = access.failed_attempts,
         prompt_tokens = access.tokens.map(|(prompt, _)| prompt),
         completion_tokens = access.tokens.map(|(_, completion)| completion),
         error = access.error.map(Kind::name),

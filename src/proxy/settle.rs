@@ -14,7 +14,8 @@ use crate::formats::Observed;
 use crate::limits::{Payer, Standing};
 use crate::money::PicoUsd;
 use crate::routing::Candidate;
-use crate::store::generation::recorded;
+use crate::routing::health::{Permit, Sample};
+use crate::store::generation::{FailedAttempt, recorded};
 use crate::usage::{Generation, Outcome};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,6 +28,12 @@ pub struct UsageGuard {
     prompt_bytes: u64,
     observed: Observed,
     started: Instant,
+    /// When the present attempt began.
+    attempt_started: Instant,
+    /// When the present attempt's first content came.
+    attempt_first_token_ms: Option<u64>,
+    /// Leave for the present attempt.
+    permit: Option<Permit>,
     holds: Holds,
     may_be_lost: bool,
     /// Whether the key has a spending limit.
@@ -93,6 +100,7 @@ impl UsageGuard {
             latency_ms: 0,
             first_token_ms: None,
             attempts: 0,
+            failed_attempts: Vec::new(),
             user: None,
             referer: None,
             app_title: None,
@@ -107,6 +115,9 @@ impl UsageGuard {
             prompt_bytes: 0,
             observed: Observed::default(),
             started: opening.started,
+            attempt_started: opening.started,
+            attempt_first_token_ms: None,
+            permit: None,
             holds: Holds::default(),
             may_be_lost: opening.may_be_lost,
             is_limited: opening.key.policy.limit.is_some(),
@@ -149,12 +160,41 @@ impl UsageGuard {
         self.prompt_bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
     }
 
-    /// Notes that an attempt begins at this endpoint.
-    pub fn note_attempt(&mut self, candidate: &Arc<Candidate>) {
+    /// Notes that an attempt begins at this endpoint, with the endpoint's leave if it gives any.
+    pub fn note_attempt(&mut self, candidate: &Arc<Candidate>, permit: Option<Permit>) {
         self.record.attempts = self.record.attempts.saturating_add(1);
         // What the endpoint before it said is not what this one is paid for.
         self.observed = Observed::default();
         self.candidate = Some(Arc::clone(candidate));
+        self.attempt_started = Instant::now();
+        self.attempt_first_token_ms = None;
+        self.permit = permit;
+    }
+
+    /// Ends the attempt: its leave, for what came of it to be noted.
+    pub fn take_permit(&mut self) -> Option<Permit> {
+        self.permit.take()
+    }
+
+    /// What the attempt took, as the health of its endpoint wants to know it.
+    pub fn sample(&self) -> Sample {
+        Sample {
+            first_token_ms: self.attempt_first_token_ms.filter(|_| self.record.streamed),
+            total_ms: elapsed_ms(self.attempt_started),
+            completion_tokens: self.record.usage.completion,
+        }
+    }
+
+    /// Notes that the attempt failed before the caller got a byte of its answer.
+    pub fn note_failed_attempt(&mut self, error: &GatewayError) {
+        let Some(candidate) = &self.candidate else { return };
+        self.record.failed_attempts.push(FailedAttempt {
+            provider: candidate.provider.slug.to_string(),
+            model: candidate.canonical.to_string(),
+            status: error.kind.status(),
+            error: error.kind.name().to_owned(),
+            latency_ms: elapsed_ms(self.attempt_started),
+        });
     }
 
     /// Notes what was seen of the answer so far.
@@ -166,6 +206,12 @@ impl UsageGuard {
     pub fn note_first_token(&mut self) {
         if self.record.first_token_ms.is_none() {
             self.record.first_token_ms = Some(elapsed_ms(self.started));
+        }
+        if self.attempt_first_token_ms.is_none() {
+            self.attempt_first_token_ms = Some(elapsed_ms(self.attempt_started));
+            if let Some(permit) = &mut self.permit {
+                permit.first_content(self.services.health.now_ms());
+            }
         }
     }
 
@@ -283,6 +329,10 @@ impl UsageGuard {
             prompt_bytes: self.prompt_bytes,
             observed: self.observed.clone(),
             started: self.started,
+            attempt_started: self.attempt_started,
+            attempt_first_token_ms: self.attempt_first_token_ms,
+            // What a caller does not wait for says nothing about the endpoint.
+            permit: None,
             holds: std::mem::take(&mut self.holds),
             may_be_lost: self.may_be_lost,
             is_limited: self.is_limited,

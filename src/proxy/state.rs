@@ -4,6 +4,7 @@
 //! `server` builds both. A request takes one `Arc` of the snapshot at admission and keeps it to
 //! its end, so that a reload never changes a request half way.
 
+use super::failover::FailoverRules;
 use crate::api::catalogue::Catalogue;
 use crate::auth::{Authenticator, KeyBook, KeyTable};
 use crate::clock::Clock;
@@ -54,8 +55,8 @@ pub struct Settings {
     pub media: MediaConfig,
     /// Whether requests are served while their usage cannot be recorded.
     pub serves_unrecorded: bool,
-    /// Upstream attempts per request.
-    pub max_attempts: usize,
+    /// How far a request that fails goes on.
+    pub failover: FailoverRules,
 }
 
 /// What lives as long as the process.

@@ -4,15 +4,18 @@
 //! lives longer.
 
 pub mod ask;
+pub mod filter;
 pub mod health;
 pub mod live;
+pub mod model_ref;
 pub mod plan;
 pub mod preferences;
+mod sort;
 pub mod table;
 
 pub use ask::{Ask, Sticky};
 pub use health::Health;
 pub use live::{EndpointView, Gate, Live, Percentiles, ToolErrors};
-pub use plan::{Candidate, Plan};
+pub use plan::{Candidate, Plan, PlanError, choose};
 pub use preferences::{Partition, Preferences, SortBy};
 pub use table::{RouteError, RoutingTable};

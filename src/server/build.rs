@@ -14,6 +14,7 @@ use crate::config::{
     Unrecorded,
 };
 use crate::limits::Meters;
+use crate::proxy::failover::FailoverRules;
 use crate::proxy::state::{Settings, Snapshot};
 use crate::routing::RoutingTable;
 use crate::store::KeyRecord;
@@ -92,7 +93,11 @@ fn settings(config: &Config) -> Settings {
         always_stream_usage: server.stream_usage == StreamUsage::Always,
         media: config.media.clone(),
         serves_unrecorded: config.store.unrecorded == Unrecorded::Serve,
-        max_attempts: usize::try_from(config.routing.max_attempts).unwrap_or(1).max(1),
+        failover: FailoverRules {
+            max_attempts: usize::try_from(config.routing.max_attempts).unwrap_or(1).max(1),
+            on_context_length: config.routing.fallback_on_context_length,
+            on_content_policy: config.routing.fallback_on_content_policy,
+        },
     }
 }
 

@@ -46,6 +46,21 @@ impl Outcome {
     }
 }
 
+/// An attempt at a request that had no answer for the caller.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedAttempt {
+    /// Slug of the provider that was asked.
+    pub provider: String,
+    /// Canonical model (`provider/model`).
+    pub model: String,
+    /// Status that the caller would have got for it.
+    pub status: u16,
+    /// Canonical error type.
+    pub error: String,
+    /// How long it took.
+    pub latency_ms: u64,
+}
+
 /// One request, as it is kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Generation {
@@ -103,6 +118,9 @@ pub struct Generation {
     pub first_token_ms: Option<u64>,
     /// Number of upstream attempts.
     pub attempts: u32,
+    /// Those of them that failed before the caller got a byte, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed_attempts: Vec<FailedAttempt>,
     /// End user named by the client.
     pub user: Option<String>,
     /// `HTTP-Referer` of the client, for app attribution.
@@ -184,6 +202,7 @@ impl Generation {
             latency_ms: 1240,
             first_token_ms: Some(310),
             attempts: 1,
+            failed_attempts: Vec::new(),
             user: Some("end user, \"quoted\"".to_owned()),
             referer: None,
             app_title: None,

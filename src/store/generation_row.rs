@@ -4,6 +4,7 @@
 
 use super::amount::{from_bigint, from_pico, to_bigint, to_pico};
 use super::bulk::{Bulk, BulkQuery, Dialect};
+use super::generation::FailedAttempt;
 use super::{Generation, Outcome, StoreError};
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
@@ -17,9 +18,9 @@ static INSERT: LazyLock<Bulk> = LazyLock::new(|| {
          finish_reason, native_finish_reason, prompt_tokens, completion_tokens, cached_tokens, \
          reasoning_tokens, usage_json, usage_estimated, cost_pico_usd, prompt_cost_pico_usd, \
          completion_cost_pico_usd, price_version, is_byok, service_tier, latency_ms, \
-         first_token_ms, attempts, end_user, referer, app_title, \
+         first_token_ms, attempts, failed_attempts, end_user, referer, app_title, \
          app_categories, session_id, user_agent) VALUES ",
-        36,
+        37,
         " ON CONFLICT (id) DO NOTHING RETURNING id",
     )
 });
@@ -42,6 +43,10 @@ pub(super) async fn insert(
 fn bind<'q>(query: BulkQuery<'q>, g: &'q Generation) -> Result<BulkQuery<'q>, StoreError> {
     let usage_json =
         serde_json::to_string(&g.usage).map_err(|_| StoreError::Unreadable("token counts"))?;
+    let failed_attempts = (!g.failed_attempts.is_empty())
+        .then(|| serde_json::to_string(&g.failed_attempts))
+        .transpose()
+        .map_err(|_| StoreError::Unreadable("attempts"))?;
     Ok(query
         .bind(&g.id)
         .bind(g.created_ms)
@@ -73,12 +78,18 @@ fn bind<'q>(query: BulkQuery<'q>, g: &'q Generation) -> Result<BulkQuery<'q>, St
         .bind(to_bigint(g.latency_ms))
         .bind(g.first_token_ms.map(to_bigint))
         .bind(i64::from(g.attempts))
+        .bind(failed_attempts)
         .bind(g.user.as_deref())
         .bind(g.referer.as_deref())
         .bind(g.app_title.as_deref())
         .bind(g.app_categories.as_deref())
         .bind(g.session_id.as_deref())
         .bind(g.user_agent.as_deref()))
+}
+
+fn failed_attempts(json: Option<String>) -> Result<Vec<FailedAttempt>, StoreError> {
+    let Some(json) = json else { return Ok(Vec::new()) };
+    serde_json::from_str(&json).map_err(|_| StoreError::Unreadable("attempts"))
 }
 
 /// The request of a row with all columns.
@@ -113,6 +124,7 @@ pub(super) fn read(row: &AnyRow) -> Result<Generation, StoreError> {
         latency_ms: from_bigint(row.try_get("latency_ms")?),
         first_token_ms: row.try_get::<Option<i64>, _>("first_token_ms")?.map(from_bigint),
         attempts: u32::try_from(row.try_get::<i64, _>("attempts")?).unwrap_or(0),
+        failed_attempts: failed_attempts(row.try_get("failed_attempts")?)?,
         user: row.try_get("end_user")?,
         referer: row.try_get("referer")?,
         app_title: row.try_get("app_title")?,

@@ -17,6 +17,11 @@ const MARK_APPLIED: &str = "INSERT INTO journal_segments (name, applied_bytes) V
      ON CONFLICT (name) DO UPDATE SET applied_bytes = excluded.applied_bytes \
      WHERE excluded.applied_bytes > journal_segments.applied_bytes";
 
+/// All rows are found by their ids. PostgreSQL keeps the plan that it made while a table was empty,
+/// and would go through all that was ever open.
+const BY_INDEX: &str = "SELECT set_config('enable_seqscan', 'off', true), \
+     set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)";
+
 /// A journal that is applied a second time also has the beginnings of requests whose end the store
 /// knows.
 static OPEN: LazyLock<Bulk> = LazyLock::new(|| {
@@ -45,6 +50,9 @@ impl Store {
     ) -> Result<u64, StoreError> {
         let batch = Batch::of(entries);
         let mut transaction = self.pool.begin().await?;
+        if self.dialect == Dialect::Postgres {
+            sqlx::query(BY_INDEX).execute(&mut *transaction).await?;
+        }
         sqlx::query(MARK_APPLIED)
             .bind(segment)
             .bind(to_bigint(applied_bytes))

@@ -5,6 +5,7 @@
 //! but one map read. Labels come from tables (routes, configured providers and models), never from
 //! what a client sent.
 
+use crate::error::TimeLimit;
 use crate::money::PicoUsd;
 use dashmap::DashMap;
 use prometheus::{
@@ -83,6 +84,7 @@ pub struct Metrics {
     overhead: HistogramVec,
     failovers: IntCounterVec,
     attempts: IntCounterVec,
+    timeouts: IntCounterVec,
     tokens: IntCounterVec,
     auth_failures: IntCounterVec,
     refusals: IntCounterVec,
@@ -132,6 +134,7 @@ impl Metrics {
             overhead: overhead()?,
             failovers: failovers(&make)?,
             attempts: attempts(&make)?,
+            timeouts: timeouts(&make)?,
             tokens: make.counters("arouter_tokens_total", "Tokens, by kind.", &["type"])?,
             auth_failures: make.counters(
                 "arouter_auth_failures_total",
@@ -257,6 +260,11 @@ impl Metrics {
     /// Counts an upstream attempt; `outcome` is `ok` or an error kind.
     pub fn count_attempt(&self, provider: &str, outcome: &'static str) {
         self.attempts.with_label_values(&[provider, outcome]).inc();
+    }
+
+    /// Counts a time limit that a provider missed.
+    pub fn count_timeout(&self, provider: &str, limit: TimeLimit) {
+        self.timeouts.with_label_values(&[provider, limit.name()]).inc();
     }
 
     /// Counts tokens of one kind.
@@ -412,6 +420,14 @@ fn attempts(make: &Maker) -> Result<IntCounterVec, prometheus::Error> {
         "arouter_upstream_attempts_total",
         "Upstream attempts, by provider and outcome.",
         &["provider", "outcome"],
+    )
+}
+
+fn timeouts(make: &Maker) -> Result<IntCounterVec, prometheus::Error> {
+    make.counters(
+        "arouter_upstream_timeouts_total",
+        "Time limits that providers missed, by provider and limit.",
+        &["provider", "limit"],
     )
 }
 

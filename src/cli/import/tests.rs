@@ -243,7 +243,7 @@ fn deployments_of_a_model_become_pools_and_endpoints() {
     assert_eq!(keys[0].models.as_ref().unwrap(), &["gpt-4.1", "gpt-4o"]);
     assert_eq!(keys[1].models.as_ref().unwrap(), &["gpt-4o"]);
     let timeouts = config.providers["openai"].timeouts;
-    assert_eq!((timeouts.first_byte_ms, timeouts.first_token_ms), (90_000, 10_000));
+    assert_eq!((timeouts.first_byte_ms, timeouts.first_token_ms), (Some(90_000), 10_000));
     assert_eq!(config.providers["anthropic"].timeouts.first_token_ms, 45_000);
     assert_eq!(config.aliases["gpt-4"], ["gpt-4o"]);
     assert_eq!(config.aliases.len(), 2);

@@ -100,7 +100,7 @@ fn the_documented_example_loads_and_says_what_is_without_effect() {
     assert_eq!(openai.base_url.as_ref().unwrap().to_string(), "https://api.openai.com/v1");
     assert_eq!(openai.pool()[0].reference, SecretRef::Env("OPENAI_API_KEY".to_owned()));
     assert_eq!(openai.pool()[0].weight, 1);
-    assert_eq!(openai.timeouts, Timeouts::default());
+    assert_eq!(openai.timeouts, Timeouts { first_byte_ms: Some(60_000), ..Timeouts::default() });
     assert_eq!(openai.data_policy.retains_days, Some(30));
     let model = &config.models["openai/gpt-5.4"];
     let price = model.endpoints.as_ref().unwrap()[0].price.as_ref().unwrap();

@@ -15,8 +15,6 @@ fn warned(text: &str) -> Vec<(usize, usize, String)> {
 fn each_is_named_at_its_key() {
     for (text, line, column, name) in [
         ("[routing]\nretry_budget = 0.2\n", 3, 1, "retry_budget"),
-        ("[routing]\nfallback_on_context_length = true\n", 3, 1, "fallback_on_context_length"),
-        ("[routing]\nfallback_on_content_policy = false\n", 3, 1, "fallback_on_content_policy"),
         ("[routing.breaker]\nopen_s = 3\n", 2, 10, "breaker"),
         (
             "[providers.b]\nformat = 'openai'\nbase_url = 'https://b.example'\ndata_policy = { zdr = true, trains = true }\n",

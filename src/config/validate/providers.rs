@@ -218,7 +218,7 @@ fn check_address(findings: &mut Findings<'_>, name: &str, provider: &ProviderCon
 fn check_timeouts(findings: &mut Findings<'_>, name: &str, timeouts: Timeouts) {
     for (key, number) in [
         ("connect_ms", timeouts.connect_ms),
-        ("first_byte_ms", timeouts.first_byte_ms),
+        ("first_byte_ms", timeouts.first_byte_ms.unwrap_or(1)),
         ("first_token_ms", timeouts.first_token_ms),
         ("idle_ms", timeouts.idle_ms),
         ("total_ms", timeouts.total_ms),

@@ -91,6 +91,10 @@ impl Exchange<'_> {
         let mut header = reject::header(200, media_type, self.request_id)?;
         insert(&mut header, "x-generation-id", &self.admitted.generation_id)?;
         limit::show(self.standing, &mut header)?;
+        if let Some((provider, attempts)) = &self.answering {
+            insert(&mut header, "x-arouter-provider", provider)?;
+            insert(&mut header, "x-arouter-attempts", &attempts.to_string())?;
+        }
         if let Some(dropped) = self.dropped_header() {
             insert(&mut header, "x-arouter-dropped", &dropped)?;
         }

@@ -32,6 +32,11 @@ impl Distribution {
         Self { slot_ms: slot_ms.max(1), slots: vec![empty; slots.max(1)].into() }
     }
 
+    #[cfg(test)]
+    pub(super) fn heap_bytes(&self) -> usize {
+        size_of_val(&*self.slots)
+    }
+
     /// Adds a value.
     pub(super) fn add(&mut self, value: f32, now_ms: u64) {
         let number = now_ms / self.slot_ms;

@@ -323,3 +323,6 @@ impl Drop for Permit {
 fn uptime(calls: Pair) -> Option<f32> {
     (calls.total() > 0).then(|| calls.first as f32 * 100.0 / calls.total() as f32)
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,6 +41,8 @@ pub struct NoKey {
     /// The smallest wait until one may be, in milliseconds; `None` if no wait would help: no key
     /// is for this model, or all were tried.
     pub retry_in_ms: Option<u64>,
+    /// Whether it is rate limits alone that keep the keys from being used.
+    pub is_limited: bool,
 }
 
 /// A key, or a key and a model, by hash.
@@ -103,7 +105,7 @@ impl Keys {
             return if picked.is_some() || pool.is_empty() {
                 Ok(picked)
             } else {
-                Err(NoKey { retry_in_ms: None })
+                Err(NoKey { retry_in_ms: None, is_limited: false })
             };
         }
         let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
@@ -113,7 +115,13 @@ impl Keys {
         if !may_go {
             let without = pool.is_empty().then(|| wait(None));
             let waits = pool.serving(model).map(|key| wait(Some(key))).chain(without);
-            return Err(NoKey { retry_in_ms: waits.filter(|ms| *ms > 0).min() });
+            let retry_in_ms = waits.filter(|ms| *ms > 0).min();
+            let keys = pool.serving(model).map(Some).chain(pool.is_empty().then_some(None));
+            let is_limited = keys.flat_map(|key| self.names(key, model)).all(|name| {
+                let limited = |trouble: &Trouble| trouble.kind == TroubleKind::Limited;
+                troubles.get(&name).is_none_or(limited)
+            });
+            return Err(NoKey { retry_in_ms, is_limited });
         }
         for name in self.names(picked.map(|(_, key)| key), model) {
             if let Some(trouble) = troubles.get_mut(&name)
@@ -255,3 +263,6 @@ fn doubled(first_ms: u64, times: u32) -> u64 {
     let factor = 1_u64.checked_shl(times.saturating_sub(1)).unwrap_or(u64::MAX);
     first_ms.saturating_mul(factor)
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,6 +20,8 @@ mod keys;
 mod rules;
 mod speed;
 mod tally;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 pub use budget::RetryBudget;

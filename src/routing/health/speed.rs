@@ -71,6 +71,14 @@ impl Speed {
         (self.latency_30m.percentiles(now_ms), self.throughput_30m.percentiles(now_ms))
     }
 
+    /// What it takes, in bytes.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        let windows =
+            [&self.latency_5m, &self.latency_30m, &self.throughput_5m, &self.throughput_30m];
+        size_of::<Self>() + windows.iter().map(|window| window.heap_bytes()).sum::<usize>()
+    }
+
     /// Moving average of the time to the first token.
     pub(super) fn latency_ewma_ms(&self) -> Option<f32> {
         self.latency_ewma_ms

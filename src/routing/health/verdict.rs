@@ -41,3 +41,49 @@ pub fn verdict(error: &GatewayError) -> Verdict {
         (Blame::Upstream, _) => Verdict::Counts,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn upstream(kind: Kind, retry: Retry) -> GatewayError {
+        GatewayError::upstream(kind, "x").with_retry(retry)
+    }
+
+    /// An answer's kind as `providers::classify` words it.
+    fn refused(kind: Kind) -> GatewayError {
+        let mut error = upstream(Kind::ProviderUnavailable, Retry::OtherKey);
+        error.provider_kind = Some(kind);
+        error
+    }
+
+    #[test]
+    fn table() {
+        let wait = Some(Duration::from_secs(5));
+        let limited = upstream(Kind::RateLimitExceeded, Retry::OtherKey).with_retry_after(wait);
+        let unreachable = || upstream(Kind::ProviderUnavailable, Retry::OtherEndpoint);
+        let cases = [
+            ("connect, DNS, TLS, broken off, nonsense", unreachable(), Verdict::Counts),
+            ("late", upstream(Kind::Timeout, Retry::OtherEndpoint), Verdict::Counts),
+            (
+                "overloaded",
+                upstream(Kind::ProviderOverloaded, Retry::OtherEndpoint),
+                Verdict::Counts,
+            ),
+            ("a stale connection", unreachable().with_retry(Retry::SameEndpoint), Verdict::Neutral),
+            ("limited", limited, Verdict::KeyLimited { wait }),
+            ("401", refused(Kind::Authentication), Verdict::KeyRefused(Scope::Key)),
+            ("402", refused(Kind::PaymentRequired), Verdict::KeyRefused(Scope::Key)),
+            ("403", refused(Kind::PermissionDenied), Verdict::KeyRefused(Scope::Model)),
+            ("400", GatewayError::client(Kind::InvalidRequest, "x"), Verdict::Neutral),
+            ("404", GatewayError::client(Kind::NotFound, "x"), Verdict::Neutral),
+            ("too long", GatewayError::client(Kind::ContextLengthExceeded, "x"), Verdict::Neutral),
+            ("our limit", GatewayError::client(Kind::RateLimitExceeded, "x"), Verdict::Neutral),
+            ("the client left", GatewayError::client(Kind::ClientClosed, "x"), Verdict::Neutral),
+            ("our fault", GatewayError::internal("x"), Verdict::Neutral),
+        ];
+        for (name, error, expected) in cases {
+            assert_eq!(verdict(&error), expected, "{name}");
+        }
+    }
+}

@@ -231,9 +231,15 @@ fn display_name(slug: &str) -> String {
 /// Names whose spelling is not their slug with a capital letter.
 const DISPLAY_NAMES: &[(&str, &str)] = &[("xai", "xAI"), ("vllm", "vLLM")];
 
+/// How long a stream may keep the first byte back, if nobody says.
+const STREAM_FIRST_BYTE_MS: u64 = 60_000;
+
 fn timeouts(config: config::Timeouts) -> Timeouts {
+    let first_byte =
+        |unless_said| Duration::from_millis(config.first_byte_ms.unwrap_or(unless_said));
     Timeouts {
-        first_byte: Duration::from_millis(config.first_byte_ms),
+        first_byte: first_byte(STREAM_FIRST_BYTE_MS),
+        whole_first_byte: first_byte(config.total_ms),
         first_token: Duration::from_millis(config.first_token_ms),
         idle: Duration::from_millis(config.idle_ms),
         total: Duration::from_millis(config.total_ms),

@@ -33,6 +33,7 @@ CREATE TABLE generations (
     latency_ms BIGINT NOT NULL,
     first_token_ms BIGINT,
     attempts BIGINT NOT NULL,
+    failed_attempts TEXT,
     end_user TEXT,
     referer TEXT,
     app_title TEXT,

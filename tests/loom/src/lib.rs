@@ -1,5 +1,5 @@
-//! The counters of `src/limits` with loom's atomics in the place of the standard library's, and
-//! what must hold of them in every order of events.
+//! The counters of `src/limits` and the breaker of `src/routing/health` with loom's atomics in the
+//! place of the standard library's, and what must hold of them in every order of events.
 //!
 //! `make loom` runs it. The files checked are the gateway's own, not copies.
 
@@ -9,11 +9,14 @@
 mod atomic {
     pub(super) use loom::sync::atomic::{AtomicU64, Ordering};
 }
+#[path = "../../../src/routing/health/breaker.rs"]
+mod breaker;
 #[path = "../../../src/limits/tally.rs"]
 mod tally;
 #[path = "../../../src/limits/window.rs"]
 mod window;
 
+mod breakers;
 mod tallies;
 mod windows;
 
