@@ -2,7 +2,7 @@
 //! what keys of several kinds see.
 
 use crate::errors::mistake;
-use crate::rig::{Plan, Rig};
+use crate::rig::{Http, Plan, Rig, request};
 use arouter::api::catalogue::lookup;
 use serde_json::{Value, json};
 
@@ -142,4 +142,31 @@ async fn names_with_slashes_are_found_in_every_spelling() {
     }
     let parameters = rig.get(&format!("/v1/parameters/{author}/{escaped}")).await.json();
     assert_eq!(parameters["data"]["model"], id);
+}
+
+#[tokio::test]
+async fn endpoints_tell_how_calls_turned_out() {
+    let rig = Rig::start().await;
+    let path = "/api/v1/models/openai/gpt-5.4/endpoints";
+    let endpoint = async || rig.get(path).await.json()["data"]["endpoints"][0].clone();
+    let fresh = endpoint().await;
+    assert_eq!((&fresh["status"], &fresh["uptime_last_30m"]), (&json!(0), &Value::Null));
+    let turns = json!([{ "role": "user", "content": "hi" }]);
+    let body = json!({ "model": "openai/gpt-5.4", "messages": turns });
+    for _ in 0..4 {
+        assert_eq!(rig.post("/v1/chat/completions", &body).await.status, 200);
+    }
+    let good = endpoint().await;
+    assert_eq!((&good["status"], good["uptime_last_30m"].as_f64()), (&json!(0), Some(100.0)));
+    let script = json!([{ "match": { "model": "gpt-5.4" }, "reply": { "status": 503 } }]);
+    let put =
+        request(rig.mock, Http::One, ("PUT", "/__script"), &[], script.to_string().into()).await;
+    assert_eq!(put.status, 204, "{}", put.text());
+    for _ in 0..8 {
+        assert_ne!(rig.post("/v1/chat/completions", &body).await.status, 200);
+    }
+    let bad = endpoint().await;
+    let uptime = bad["uptime_last_5m"].as_f64().unwrap();
+    assert!(uptime > 0.0 && uptime < 60.0, "{bad}");
+    assert_eq!(bad["status"], -2, "{bad}");
 }
