@@ -83,6 +83,7 @@ fn past(at: i64, created_ms: i64) -> Generation {
         latency_ms: 1,
         first_token_ms: None,
         attempts: 1,
+        failed_attempts: Vec::new(),
         user: some(pick(&USERS)),
         referer: some(pick(&["", "https://a.example", "https://b.example"])),
         app_title: some(pick(&["App \u{e9}", ""])),

@@ -44,8 +44,8 @@ async fn every_path_answers_the_same_at_both_places() {
         let at_api = rig.get(&format!("/api/v1{path}")).await;
         assert_eq!((at_v1.status, at_api.status), (200, 200), "{path}: {}", at_v1.text());
         assert_eq!(at_v1.json(), at_api.json(), "{path}");
-        let head = rig.send("HEAD", &format!("/v1{path}"), &[("x-api-key", "lr_mgmt_manager")], "");
-        let head = head.await;
+        let headers = [("x-api-key", "lr_mgmt_manager")];
+        let head = rig.send("HEAD", &format!("/v1{path}"), &headers, "").await;
         assert_eq!((head.status, head.body.len()), (200, 0), "{path}");
     }
     // Where the next page is depends on where the first one was.
