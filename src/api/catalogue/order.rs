@@ -74,7 +74,7 @@ impl Order {
                 models.sort_by_cached_key(|seen| Reverse(seen.face.facts.created_s));
             }
             Self::Fastest => {
-                models.sort_by_cached_key(|seen| known_first(best(seen, live).0.map(Reverse)))
+                models.sort_by_cached_key(|seen| known_first(best(seen, live).0.map(Reverse)));
             }
             Self::Promptest => models.sort_by_cached_key(|seen| known_first(best(seen, live).1)),
         }
