@@ -5,6 +5,7 @@
 
 mod providers;
 
+use crate::api::catalogue::Catalogue;
 use crate::auth::api_key::hash_hex;
 use crate::auth::{ApiKey, KeyTable};
 use crate::catalog::{Abilities, Endpoint, Known, Model, Pricing};
@@ -71,9 +72,11 @@ pub fn snapshot(
         config.aliases.iter().map(|(name, targets)| (name.clone(), targets.clone())).collect();
     let defaults = (config.defaults.provider.as_deref(), config.defaults.model.as_deref());
     let file_keys = file_keys(config, secrets);
+    let routing = RoutingTable::new(ready, models, aliases, defaults);
     Ok(Snapshot {
         settings: settings(config),
-        routing: RoutingTable::new(ready, models, aliases, defaults),
+        catalogue: Catalogue::new(&routing),
+        routing,
         keys: KeyTable::new(file_keys.iter().filter_map(|key| ApiKey::of(key, meters))),
         file_keys,
         hash: loaded.hash.clone(),
