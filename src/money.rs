@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use factor::Factor;
 
+mod ceiling;
 mod factor;
 
 /// Digits after the decimal point of an amount in USD.

@@ -49,6 +49,16 @@ impl Query {
         }
     }
 
+    /// The query with some parameters put in or put in the place of others.
+    pub fn with(&self, changes: &[(&str, String)]) -> String {
+        let kept = self.pairs.iter().map(|(name, value)| (name.as_str(), value));
+        let kept = kept.filter(|(name, _)| changes.iter().all(|(changed, _)| changed != name));
+        let changes = changes.iter().map(|(name, value)| (*name, value));
+        let pairs = kept.chain(changes);
+        let written = pairs.map(|(name, value)| format!("{}={}", encode(name), encode(value)));
+        written.collect::<Vec<_>>().join("&")
+    }
+
     /// The value of a parameter; an empty one counts as absent.
     pub fn get(&self, name: &str) -> Option<&str> {
         let pair = self.pairs.iter().find(|(known, _)| known == name);
@@ -84,6 +94,19 @@ fn broken(text: impl Into<std::borrow::Cow<'static, str>>) -> GatewayError {
     GatewayError::client(Kind::InvalidRequest, text)
 }
 
+fn encode(text: &str) -> String {
+    use std::fmt::Write;
+    text.bytes().fold(String::with_capacity(text.len()), |mut encoded, byte| {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~' | b',') {
+            encoded.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            write!(encoded, "%{byte:02X}").unwrap_or_default();
+        }
+        encoded
+    })
+}
+
 fn decode(text: &str) -> Option<String> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
@@ -116,6 +139,14 @@ mod tests {
         assert_eq!(query.read::<u64>("none", "a number").unwrap(), None);
         assert!(query.flag("a").unwrap());
         assert!(!query.flag("none").unwrap());
+    }
+
+    #[test]
+    fn a_query_can_be_written_again() {
+        let query = Query::parse(Some("q=a+%26&key=secret&limit=3&x=%C3%A9")).unwrap();
+        let next = query.with(&[("offset", "6".into()), ("limit", "3".into())]);
+        assert_eq!(next, "q=a%20%26&x=%C3%A9&offset=6&limit=3");
+        assert_eq!(Query::parse(Some(&next)).unwrap().get("q"), Some("a &"));
     }
 
     #[test]

@@ -8,6 +8,8 @@
 
 use super::pricing::Pricing;
 use crate::config::{PriceTable, PriceTier};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, OnceLock};
 
@@ -59,7 +61,9 @@ pub struct Known {
 }
 
 /// What a message is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
 pub enum Modality {
     /// Text.
     Text,
@@ -70,6 +74,7 @@ pub enum Modality {
     /// Moving pictures.
     Video,
     /// PDF documents.
+    #[serde(rename = "file")]
     Pdf,
 }
 

@@ -47,7 +47,7 @@ pub use self::keys::{BudgetMode, KeyConfig, KeyHash, KeyHashError, KeyKind, Limi
 pub use self::limits::RateLimit;
 pub use self::load::{Loaded, find, load, load_text};
 pub use self::media::MediaConfig;
-pub use self::models::{DefaultsConfig, EndpointConfig, ModelConfig};
+pub use self::models::{DefaultsConfig, EndpointConfig, ModelConfig, Quantization};
 pub use self::prices::{PriceTable, PriceTier, TierFactors};
 pub use self::problem::{ConfigError, Problem, nearest_names};
 pub use self::providers::{

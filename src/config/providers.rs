@@ -235,8 +235,15 @@ impl Default for Timeouts {
 pub struct DataPolicy {
     /// Zero data retention is agreed.
     pub zdr: bool,
-    /// Prompts may be used for training. Not enforced by this version.
+    /// Prompts may be used for training.
     pub trains: bool,
-    /// Days prompts are kept; omitted: unknown. Not enforced by this version.
+    /// Days prompts are kept; omitted: unknown, which counts as kept.
     pub retains_days: Option<u32>,
+}
+
+impl DataPolicy {
+    /// Whether prompts may be stored or learned from. What is not known counts as stored.
+    pub fn may_store(self) -> bool {
+        self.trains || !(self.zdr || self.retains_days == Some(0))
+    }
 }

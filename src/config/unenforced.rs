@@ -4,12 +4,7 @@
 //! taken out here and out of its doc comment.
 
 /// Where each is written; `*` is any name of one's own or any item of a list.
-pub(super) const UNENFORCED: &[&str] = &[
-    "providers.*.data_policy.trains",
-    "providers.*.data_policy.retains_days",
-    "routing.breaker",
-    "routing.retry_budget",
-];
+pub(super) const UNENFORCED: &[&str] = &["routing.breaker", "routing.retry_budget"];
 
 /// Whether a setting is without effect in this version; `path` as in the table, such as
 /// `routing.breaker`.

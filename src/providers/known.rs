@@ -26,6 +26,22 @@ pub struct KnownProvider {
     pub kind: Option<String>,
     /// How it differs from OpenAI; the default for other formats.
     pub dialect: Dialect,
+    /// What people may want to know of it.
+    pub pages: Pages,
+}
+
+/// What people may want to know of a provider; what is not known for sure is left out.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Pages {
+    /// Address of its privacy policy.
+    pub privacy: Option<String>,
+    /// Address of its terms of service.
+    pub terms: Option<String>,
+    /// Address of the page that tells how it is doing.
+    pub status: Option<String>,
+    /// Country of its headquarters, by ISO 3166-1.
+    pub headquarters: Option<String>,
 }
 
 /// A table of the file.
@@ -39,6 +55,8 @@ struct Entry {
     kind: Option<String>,
     #[serde(default)]
     dialect: Dialect,
+    #[serde(default)]
+    pages: Pages,
 }
 
 static PROVIDERS: LazyLock<Vec<KnownProvider>> =
@@ -62,8 +80,8 @@ fn parse(text: &str) -> Result<Vec<KnownProvider>, toml::de::Error> {
 
 impl KnownProvider {
     fn new(name: String, entry: Entry) -> Self {
-        let Entry { display_name, format, base_url, key_env, kind, dialect } = entry;
-        Self { name, display_name, format, base_url, key_env, kind, dialect }
+        let Entry { display_name, format, base_url, key_env, kind, dialect, pages } = entry;
+        Self { name, display_name, format, base_url, key_env, kind, dialect, pages }
     }
 }
 
@@ -97,6 +115,23 @@ mod tests {
                 None => assert!(known.kind.is_some(), "{} has an own address", known.name),
             }
         }
+    }
+
+    #[test]
+    fn pages_are_addresses_and_countries_have_two_letters() {
+        for Pages { privacy, terms, status, headquarters } in
+            providers().iter().map(|known| &known.pages)
+        {
+            for page in [privacy, terms, status].into_iter().flatten() {
+                assert!(page.starts_with("https://") && !page.contains(' '), "{page}");
+            }
+            let is_code = |country: &String| {
+                country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_uppercase())
+            };
+            assert!(headquarters.as_ref().is_none_or(is_code), "{headquarters:?}");
+        }
+        let known = providers().iter().filter(|known| known.pages != Pages::default());
+        assert!(known.count() > 10);
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub mod google;
 pub mod key_pool;
 pub mod known;
 pub mod openai_compatible;
+pub mod parameters;
 pub mod provider;
 
 pub mod azure;

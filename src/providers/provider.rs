@@ -6,6 +6,7 @@
 use super::key_pool::{KeyPool, bare};
 use super::{Authorization, Vendor};
 use crate::catalog::List;
+use crate::config::DataPolicy;
 use crate::error::GatewayError;
 use crate::formats::ApiFormat;
 use crate::formats::openai_chat::dialect::Dialect;
@@ -45,8 +46,8 @@ pub struct Provider {
     pub honours_cancel: bool,
     /// Whether it is called on a contract of the callers' own.
     pub byok: bool,
-    /// Whether it has agreed to keep nothing of what it is sent.
-    pub zero_retention: bool,
+    /// What it does with what it is sent.
+    pub data_policy: DataPolicy,
 }
 
 impl std::fmt::Debug for Provider {
@@ -139,7 +140,7 @@ mod tests {
     use super::*;
     use crate::error::Kind;
     use crate::formats::openai_chat::dialect::OPENAI;
-    use crate::providers::vendor;
+    use crate::providers::{ProviderKey, vendor};
     use crate::upstream::{Http2, UpstreamOptions};
 
     fn provider(keys: Vec<ProviderKey>) -> Provider {
@@ -175,7 +176,7 @@ mod tests {
             },
             honours_cancel: true,
             byok: false,
-            zero_retention: false,
+            data_policy: DataPolicy::default(),
         }
     }
 

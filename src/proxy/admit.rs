@@ -354,7 +354,7 @@ pub fn provider_refusal(provider: &Provider, key: &ApiKey) -> Option<GatewayErro
         let text = format!("provider '{}' is not allowed for this API key", provider.slug);
         return Some(GatewayError::client(Kind::PermissionDenied, text));
     }
-    if key.enforce_zdr && !provider.zero_retention {
+    if key.enforce_zdr && !provider.data_policy.zdr {
         let text = "no endpoint matches the data policy that this API key requires (ZDR)";
         return Some(GatewayError::client(Kind::NotFound, text));
     }

@@ -86,7 +86,7 @@ fn contenders(
     let contender = |id: &Arc<str>| {
         let mut plan = table.plan(&[id], None).ok()?;
         plan.candidates.retain(|candidate| admit::refusal_of(candidate, key).is_none());
-        let candidates: Vec<&Candidate> = plan.candidates.iter().collect();
+        let candidates: Vec<&Candidate> = plan.candidates.iter().map(AsRef::as_ref).collect();
         (!candidates.is_empty()).then(|| of_model(id, &candidates, (services, prompt_tokens)))
     };
     if !listed.is_empty() {

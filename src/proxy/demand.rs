@@ -10,6 +10,7 @@ use crate::json::{Head, find};
 use crate::money::PicoUsd;
 use crate::routing::Candidate;
 use memchr::memmem;
+use std::sync::Arc;
 
 /// Bytes of text per token, in an estimate.
 const BYTES_PER_TOKEN: u64 = 4;
@@ -105,8 +106,8 @@ impl Demand {
 
     /// What is held of a budget until the price is known: enough for the dearest of the endpoints
     /// it may go to.
-    pub fn hold(&self, mode: BudgetMode, candidates: &[Candidate]) -> PicoUsd {
-        let price = |candidate: &Candidate| {
+    pub fn hold(&self, mode: BudgetMode, candidates: &[Arc<Candidate>]) -> PicoUsd {
+        let price = |candidate: &Arc<Candidate>| {
             let pricing = candidate.pricing.as_ref()?;
             Some(match mode {
                 BudgetMode::Estimate => {

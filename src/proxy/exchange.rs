@@ -126,7 +126,7 @@ impl<'e> Exchange<'e> {
     /// The answer to a token count that no provider of the caller's API can give.
     fn count_here(&self) -> Result<Option<Bytes>, GatewayError> {
         let Job::CountTokens(client) = self.admitted.job else { return Ok(None) };
-        let native = |candidate: &Candidate| {
+        let native = |candidate: &Arc<Candidate>| {
             let (vendor, model) = (&candidate.provider.vendor, &candidate.upstream_model);
             candidate.format() == client && vendor.path(UpstreamCall::CountTokens, model).is_some()
         };

@@ -75,7 +75,7 @@ impl Holds {
         &mut self,
         services: &Services,
         key: &ApiKey,
-        (demand, candidates): (&Demand, &[Candidate]),
+        (demand, candidates): (&Demand, &[Arc<Candidate>]),
     ) -> Result<(), GatewayError> {
         self.tokens_estimate = demand.probable_tokens();
         let admission = reserve(services, key, (demand, candidates));
@@ -145,9 +145,9 @@ impl Holds {
 fn reserve(
     services: &Services,
     key: &ApiKey,
-    (demand, candidates): (&Demand, &[Candidate]),
+    (demand, candidates): (&Demand, &[Arc<Candidate>]),
 ) -> Result<Admission, Box<Refused>> {
-    let is_byok = |candidate: &Candidate| candidate.provider.byok;
+    let is_byok = |candidate: &Arc<Candidate>| candidate.provider.byok;
     let free = candidates.first().is_some_and(|first| first.canonical.ends_with(FREE_VARIANT));
     let ask = Ask {
         tokens_estimate: demand.probable_tokens(),

@@ -1,12 +1,11 @@
-//! Answers made here: the health check, the models lists, the record of a request.
+//! Answers made here: the health check, the catalogue, the record of a request.
 
 use super::operation::Operation;
 use super::state::{Services, Snapshot};
-use crate::api;
+use crate::api::{self, catalogue};
 use crate::auth::{ApiKey, KeyKind};
 use crate::error::{GatewayError, Kind};
 use bytes::Bytes;
-use serde_json::Value;
 
 /// The answer to a health check.
 pub fn health() -> Bytes {
@@ -14,37 +13,28 @@ pub fn health() -> Bytes {
 }
 
 /// The answer to a request for what the gateway itself knows; `None` for all other operations.
+/// `root` is what its path begins with, `/v1` or `/api/v1`.
 pub async fn answer(
     (services, snapshot): (&Services, &Snapshot),
     key: &ApiKey,
     operation: &Operation,
-    query: Option<&str>,
+    (query, root): (Option<&str>, &str),
 ) -> Option<Result<Bytes, GatewayError>> {
-    let routing = &snapshot.routing;
-    let found = match operation {
-        Operation::Models(None) => Ok(api::models::list(routing, key)),
-        Operation::Models(Some(id)) => {
-            api::models::one(routing, key, id).ok_or_else(|| no_model(id))
+    match operation {
+        Operation::Catalogue(lookup) => {
+            let view = catalogue::View {
+                catalogue: &snapshot.catalogue,
+                routing: &snapshot.routing,
+                key,
+                health: &services.health,
+                now_s: services.clock.unix_s(),
+                root,
+            };
+            Some(catalogue::answer(view, lookup, query).await)
         }
-        Operation::GeminiModels(None) => Ok(api::models::gemini_list(routing, key)),
-        Operation::GeminiModels(Some(id)) => {
-            api::models::gemini_one(routing, key, id).ok_or_else(|| no_model(id))
-        }
-        Operation::Generation => return Some(generation(services, key, query).await),
-        _ => return None,
-    };
-    Some(found.map(|value| json_bytes(&value)))
-}
-
-fn json_bytes(value: &Value) -> Bytes {
-    Bytes::from(value.to_string())
-}
-
-fn no_model(id: &str) -> GatewayError {
-    let mut error = GatewayError::client(Kind::NotFound, format!("model '{id}' is not known"))
-        .with_param("model");
-    error.provider_code = Some("model_not_found".into());
-    error
+        Operation::Generation => Some(generation(services, key, query).await),
+        _ => None,
+    }
 }
 
 /// A record is shown to the key that made the request and to management keys, and to no other.

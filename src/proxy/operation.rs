@@ -5,6 +5,7 @@
 //! mean something else after decoding or normalising is refused, never repaired.
 
 use crate::api;
+use crate::api::catalogue::{Lookup, lookup};
 use crate::formats::{ApiFormat, Shape};
 use crate::providers::UpstreamCall;
 use http::{HeaderMap, Method};
@@ -31,10 +32,8 @@ pub enum Operation {
     CountTokens,
     /// Embeddings in OpenAI's format.
     Embeddings,
-    /// All models, or one.
-    Models(Option<String>),
-    /// All models, or one, in Gemini's shape.
-    GeminiModels(Option<String>),
+    /// Models, endpoints, providers and parameters.
+    Catalogue(Lookup),
     /// The record of a request.
     Generation,
     /// Management: keys, money, usage.
@@ -62,7 +61,7 @@ impl Operation {
             }
             Self::CountTokens => "count_tokens",
             Self::Embeddings => "embeddings",
-            Self::Models(_) | Self::GeminiModels(_) => "models",
+            Self::Catalogue(lookup) => lookup.name(),
             Self::Generation => "generation",
             Self::Api(route) => route.handler.name(),
             Self::Raw { .. } => "raw",
@@ -135,12 +134,19 @@ const FIXED: &[Fixed] = &[
     fixed("POST", "/messages", Operation::Chat(ApiFormat::Anthropic)),
     fixed("POST", "/messages/count_tokens", Operation::CountTokens),
     fixed("POST", "/embeddings", Operation::Embeddings),
-    fixed("GET", "/models", Operation::Models(None)),
     fixed("GET", "/generation", Operation::Generation),
 ];
 
 /// Paths that are followed by the name of a model.
-const MODEL_PATHS: &[&str] = &["/v1/models/", "/api/v1/models/", "/v1beta/models/"];
+const MODEL_PATHS: &[&str] = &[
+    "/v1/models/",
+    "/api/v1/models/",
+    "/v1beta/models/",
+    "/v1/model/",
+    "/api/v1/model/",
+    "/v1/parameters/",
+    "/api/v1/parameters/",
+];
 
 /// What can be asked of a model in Gemini's API.
 const GEMINI_VERBS: &[&str] = &["generateContent", "streamGenerateContent", "countTokens"];
@@ -208,12 +214,8 @@ fn below_v1(method: &Method, rest: &str) -> Result<Operation, RouteMiss> {
     if let Some(route) = FIXED.iter().find(|route| route.path == rest) {
         return allow(method, route.method, route.operation.clone());
     }
-    match rest.strip_prefix("/models/") {
-        Some(id) if !id.is_empty() => {
-            allow(method, "GET", Operation::Models(Some(decode_segment(id)?)))
-        }
-        _ => Err(RouteMiss::NotFound),
-    }
+    let lookup = lookup::find(rest, decode_segment)?.ok_or(RouteMiss::NotFound)?;
+    allow(method, "GET", Operation::Catalogue(lookup))
 }
 
 fn below_v1beta(
@@ -223,13 +225,14 @@ fn below_v1beta(
 ) -> Result<Operation, RouteMiss> {
     let Some(name) = rest.strip_prefix('/') else {
         return if rest.is_empty() {
-            allow(method, "GET", Operation::GeminiModels(None))
+            allow(method, "GET", Operation::Catalogue(Lookup::GeminiModels))
         } else {
             Err(RouteMiss::NotFound)
         };
     };
     let Some((model, action)) = name.rsplit_once(':') else {
-        return allow(method, "GET", Operation::GeminiModels(Some(decode_segment(name)?)));
+        let lookup = Lookup::GeminiModel(decode_segment(name)?);
+        return allow(method, "GET", Operation::Catalogue(lookup));
     };
     let call = match (action, query_alt) {
         ("generateContent", _) => UpstreamCall::Chat,
@@ -259,10 +262,13 @@ fn is_plain(path: &str) -> bool {
     if path == "/" {
         return true;
     }
-    let Some(inner) = path.strip_prefix('/') else { return false };
-    let inner = inner.strip_suffix('/').unwrap_or(inner);
+    let path = path.strip_suffix('/').unwrap_or(path);
     let model = MODEL_PATHS.iter().find_map(|prefix| path.strip_prefix(prefix));
-    inner.split('/').all(|segment| is_plain_segment(segment, model == Some(segment)))
+    let (rest, names_model) = match model {
+        Some(model) => (model, true),
+        None => (path.strip_prefix('/').unwrap_or(""), false),
+    };
+    rest.split('/').all(|segment| is_plain_segment(segment, names_model))
 }
 
 fn is_plain_segment(segment: &str, names_model: bool) -> bool {
@@ -307,7 +313,10 @@ pub fn samples() -> Vec<(&'static str, String)> {
             samples.push((route.method, format!("{prefix}{}", route.path)));
         }
     }
-    samples.push(("GET", "/v1/models/openai/gpt-5".into()));
+    for path in lookup::samples() {
+        samples.push(("GET", format!("/v1{path}")));
+        samples.push(("GET", format!("/api/v1{path}")));
+    }
     samples.push(("GET", "/v1beta/models".into()));
     samples.push(("GET", "/v1beta/models/gemini-2.5-flash".into()));
     for action in ["generateContent", "streamGenerateContent", "countTokens"] {

@@ -16,7 +16,7 @@ use super::settle::UsageGuard;
 use super::state::Snapshot;
 use crate::auth::ApiKey;
 use crate::auth::credential::query_without_key;
-use crate::config::{BudgetMode, RateLimit};
+use crate::config::BudgetMode;
 use crate::error::{GatewayError, Kind};
 use crate::providers::google_token::Token;
 use crate::providers::{Authorization, Provider};
@@ -73,7 +73,7 @@ impl RawCall {
         guard: &mut UsageGuard,
     ) -> Result<Option<usize>, GatewayError> {
         permit(provider, key, path)?;
-        let candidate = opaque_candidate(provider);
+        let candidate = Arc::new(Candidate::opaque(provider));
         let services = Arc::clone(guard.services());
         let demand = (&Demand::default(), std::slice::from_ref(&candidate));
         guard.holds().reserve(&services, key, demand)?;
@@ -204,7 +204,8 @@ impl RawCall {
         if !model.is_empty() {
             let name = format!("{}/{model}", self.provider.slug);
             let plan = self.snapshot.routing.plan(&[&name], None);
-            let of_provider = |candidate: &Candidate| candidate.provider.slug == self.provider.slug;
+            let of_provider =
+                |candidate: &Arc<Candidate>| candidate.provider.slug == self.provider.slug;
             let found = plan.ok().and_then(|plan| plan.candidates.into_iter().find(of_provider));
             if let Some(candidate) = found {
                 self.guard.note_answered_by(candidate);
@@ -265,19 +266,6 @@ fn permit(provider: &Provider, key: &ApiKey, path: &str) -> Result<(), GatewayEr
 /// The model that a path names, as Google's do.
 fn named_model(path: &str) -> Option<&str> {
     path.split_once("/models/").and_then(|(_, rest)| rest.split([':', '/']).next())
-}
-
-fn opaque_candidate(provider: &Arc<Provider>) -> Candidate {
-    Candidate {
-        provider: Arc::clone(provider),
-        upstream_model: "".into(),
-        canonical: "".into(),
-        configured: false,
-        pricing: None,
-        context_length: None,
-        max_completion_tokens: None,
-        rate_limit: RateLimit::default(),
-    }
 }
 
 /// The provider's path: its base path is not repeated if the caller already wrote it.

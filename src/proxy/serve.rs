@@ -76,7 +76,9 @@ pub(super) async fn serve(
         }
         return true;
     }
-    match local::answer((services, &snapshot), &key, &asked.operation, query).await {
+    let root = if context.surface == Surface::ApiV1 { "/api/v1" } else { "/v1" };
+    let local = local::answer((services, &snapshot), &key, &asked.operation, (query, root));
+    match Box::pin(local).await {
         Some(Ok(body)) => answer_locally(session, context, body).await,
         Some(Err(error)) => reject(session, context, &error).await,
         None => {

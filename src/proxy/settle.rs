@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 pub struct UsageGuard {
     services: Arc<Services>,
     record: Generation,
-    candidate: Option<Candidate>,
+    candidate: Option<Arc<Candidate>>,
     prompt_bytes: u64,
     observed: Observed,
     started: Instant,
@@ -161,11 +161,11 @@ impl UsageGuard {
     }
 
     /// Notes that an attempt begins at this endpoint, with the endpoint's leave if it gives any.
-    pub fn note_attempt(&mut self, candidate: &Candidate, permit: Option<Permit>) {
+    pub fn note_attempt(&mut self, candidate: &Arc<Candidate>, permit: Option<Permit>) {
         self.record.attempts = self.record.attempts.saturating_add(1);
         // What the endpoint before it said is not what this one is paid for.
         self.observed = Observed::default();
-        self.candidate = Some(candidate.clone());
+        self.candidate = Some(Arc::clone(candidate));
         self.attempt_started = Instant::now();
         self.attempt_first_token_ms = None;
         self.permit = permit;
@@ -216,7 +216,7 @@ impl UsageGuard {
     }
 
     /// Notes which endpoint it was that answered, where only the answer tells.
-    pub fn note_answered_by(&mut self, candidate: Candidate) {
+    pub fn note_answered_by(&mut self, candidate: Arc<Candidate>) {
         self.candidate = Some(candidate);
     }
 
@@ -242,8 +242,8 @@ impl UsageGuard {
     fn abandoned(&self) -> Generation {
         let mut record = self.record.clone();
         record.outcome = Outcome::Abandoned;
-        name_endpoint(&mut record, self.candidate.as_ref());
-        charge(&mut record, &Bill::of_prompt(self.prompt_bytes), self.candidate.as_ref());
+        name_endpoint(&mut record, self.candidate.as_deref());
+        charge(&mut record, &Bill::of_prompt(self.prompt_bytes), self.candidate.as_deref());
         record
     }
 
@@ -286,12 +286,12 @@ impl UsageGuard {
         record.service_tier = self.observed.service_tier.as_deref().map(recorded);
         record.finish_reason = self.observed.finish.map(|reason| reason.as_str().to_owned());
         record.native_finish_reason = self.observed.native_finish.as_deref().map(recorded);
-        name_endpoint(record, self.candidate.as_ref());
+        name_endpoint(record, self.candidate.as_deref());
     }
 
     fn fill_in_cost(&mut self, outcome: Outcome) {
         let bill = Bill::of(outcome, &self.observed, self.prompt_bytes);
-        charge(&mut self.record, &bill, self.candidate.as_ref());
+        charge(&mut self.record, &bill, self.candidate.as_deref());
     }
 
     fn count(&self) {

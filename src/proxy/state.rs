@@ -6,6 +6,7 @@
 
 use super::failover::FailoverRules;
 use super::tool_judge::ToolJudge;
+use crate::api::catalogue::Catalogue;
 use crate::auth::{Authenticator, KeyBook, KeyTable};
 use crate::clock::Clock;
 use crate::config::MediaConfig;
@@ -29,6 +30,8 @@ pub struct Snapshot {
     pub settings: Settings,
     /// Where model names lead.
     pub routing: RoutingTable,
+    /// The lists of models, made ready.
+    pub catalogue: Catalogue,
     /// Keys of the configuration file.
     pub keys: KeyTable,
     /// The same as management shows them, by name.

@@ -3,18 +3,25 @@
 //! Pure functions over an immutable table; the table is part of the snapshot. `health` is what
 //! lives longer.
 
+pub mod ask;
 pub mod auto;
 pub mod conversation;
 pub mod exacto;
+pub mod filter;
 pub mod health;
 pub mod live;
+pub mod model_ref;
 pub mod plan;
+pub mod preferences;
+mod sort;
 pub mod sticky;
 pub mod table;
 pub mod tool_calls;
 
+pub use ask::{Ask, Sticky};
 pub use health::Health;
 pub use live::{EndpointView, Gate, Live, Percentiles, ToolErrors};
-pub use plan::{Candidate, Plan};
+pub use plan::{Candidate, Plan, PlanError, choose};
+pub use preferences::{Partition, Preferences, SortBy};
 pub use sticky::{Kept, StickyKey, StickyTable};
 pub use table::{RouteError, RoutingTable};

@@ -1,9 +1,21 @@
-//! The ordered choices for one request.
+//! The ordered choices for one request, and how they come about.
+//!
+//! [`choose`] is the planner: it finds the endpoints of the models that were named, filters and
+//! orders them. Pure but for what it is given: the table of a snapshot, the live statistics, dice.
+//! The order of its decisions is documented in docs/routing.md.
 
-use crate::catalog::Pricing;
-use crate::config::RateLimit;
+use super::ask::Ask;
+use super::filter::{self, Filter};
+use super::live::Live;
+use super::preferences::{Partition, Preferences, SortBy};
+use super::sort::{self, Ranked};
+use super::table::{RouteError, RoutingTable};
+use crate::auth::ApiKey;
+use crate::catalog::{Abilities, Parameter, ParameterSet, Pricing};
+use crate::config::{DataPolicy, Quantization, RateLimit};
 use crate::formats::ApiFormat;
 use crate::providers::Provider;
+use rand::RngCore;
 use std::sync::Arc;
 
 /// One endpoint that may serve the request.
@@ -21,13 +33,42 @@ pub struct Candidate {
     pub pricing: Option<Arc<Pricing>>,
     /// Prompt plus answer, in tokens.
     pub context_length: Option<u64>,
-    /// Longest answer of the model, in tokens.
+    /// Longest answer of the endpoint, in tokens.
     pub max_completion_tokens: Option<u64>,
+    /// How exact its weights are.
+    pub quantization: Quantization,
+    /// What becomes of prompts there.
+    pub data_policy: DataPolicy,
+    /// Whether other models may learn from what it writes; `None` = not known.
+    pub distillable: Option<bool>,
+    /// What the model can.
+    pub abilities: Abilities,
+    /// The parameters it takes, as far as that is known beforehand.
+    pub parameters: ParameterSet,
     /// What all callers together may ask of the model.
     pub rate_limit: RateLimit,
 }
 
 impl Candidate {
+    /// A provider alone, asked for nothing that is a model.
+    pub fn opaque(provider: &Arc<Provider>) -> Self {
+        Self {
+            provider: Arc::clone(provider),
+            upstream_model: "".into(),
+            canonical: "".into(),
+            configured: false,
+            pricing: None,
+            context_length: None,
+            max_completion_tokens: None,
+            quantization: Quantization::default(),
+            data_policy: provider.data_policy,
+            distillable: None,
+            abilities: Abilities::default(),
+            parameters: ParameterSet::all(),
+            rate_limit: RateLimit::default(),
+        }
+    }
+
     /// Wire format in which it is asked and answers.
     pub fn format(&self) -> ApiFormat {
         self.provider.format(&self.upstream_model)
@@ -38,5 +79,132 @@ impl Candidate {
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The candidates.
-    pub candidates: Vec<Candidate>,
+    pub candidates: Vec<Arc<Candidate>>,
+    /// Whether the name of the first model asks for reasoning (`:thinking`).
+    pub thinks: bool,
 }
+
+/// Why there is no plan.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// The names lead nowhere.
+    #[error(transparent)]
+    Route(#[from] RouteError),
+    /// The key is limited to other providers.
+    #[error("provider '{0}' is not allowed for this API key")]
+    ProviderNotAllowed(Arc<str>),
+    /// The key is limited to other models.
+    #[error("model '{0}' is not allowed for this API key")]
+    ModelNotAllowed(Arc<str>),
+    /// The key demands zero data retention, and nobody offers it.
+    #[error("no endpoint matches the data policy that this API key requires (ZDR)")]
+    KeyNeedsZdr,
+    /// A filter of the request left nobody.
+    #[error("no endpoint of '{model}' can serve this request: {}", filter.reason())]
+    NothingLeft {
+        /// The first model that was left.
+        model: Arc<str>,
+        /// The filter.
+        filter: Filter,
+    },
+}
+
+/// An endpoint that is still in question.
+#[derive(Debug, Clone)]
+pub(super) struct Choice {
+    pub(super) candidate: Arc<Candidate>,
+    /// Position of its model; endpoints of one group are ordered together.
+    pub(super) group: usize,
+    /// The order its model's name asks for.
+    pub(super) sort: Option<SortBy>,
+}
+
+/// The plan for a request.
+pub fn choose(
+    (table, live): (&RoutingTable, &dyn Live),
+    key: &ApiKey,
+    ask: &Ask<'_>,
+    dice: &mut dyn RngCore,
+) -> Result<Plan, PlanError> {
+    let (mut choices, thinks) = table.choices(ask.models, ask.home)?;
+    filter::hard(&mut choices, (table, key), ask)?;
+    if choices.len() > 1 {
+        filter::soft(&mut choices, ask);
+        if ask.preferences.partition == Some(Partition::All) {
+            choices.iter_mut().for_each(|choice| choice.group = 0);
+        }
+        choices = ordered(choices, (table, live), ask, dice);
+    }
+    let candidates = choices.into_iter().map(|choice| choice.candidate).collect();
+    Ok(Plan { candidates, thinks })
+}
+
+/// All groups one after the other, each in the order in which it is tried.
+fn ordered(
+    choices: Vec<Choice>,
+    (table, live): (&RoutingTable, &dyn Live),
+    ask: &Ask<'_>,
+    dice: &mut dyn RngCore,
+) -> Vec<Choice> {
+    let mut ranked: Vec<Ranked> =
+        choices.into_iter().map(|choice| Ranked::new(choice, live, ask)).collect();
+    for group in ranked.chunk_by_mut(|one, other| one.choice.group == other.choice.group) {
+        order(group, table, ask, dice);
+    }
+    if !ask.preferences.allow_fallbacks && ask.preferences.order.is_empty() {
+        ranked.dedup_by_key(|one| one.choice.group);
+    }
+    ranked.into_iter().map(|one| one.choice).collect()
+}
+
+/// One group. What comes later weighs more: every step keeps the order of equals.
+fn order(group: &mut [Ranked], table: &RoutingTable, ask: &Ask<'_>, dice: &mut dyn RngCore) {
+    let wishes = ask.preferences;
+    let of_name = group.first().and_then(|first| first.choice.sort);
+    match wishes.sort.or(of_name) {
+        Some(SortBy::Exacto) => {
+            sort::by_chance(group, dice);
+            sort::by_tool_calls(group);
+        }
+        Some(by) => sort::strictly(group, by),
+        None => {
+            sort::by_chance(group, dice);
+            if ask.parameters.contains(Parameter::Tools) && wishes.order.is_empty() {
+                sort::by_tool_calls(group);
+            }
+        }
+    }
+    sort::slow_last(group, &wishes.min_throughput_tps, &wishes.max_latency_ms);
+    if wishes.order.is_empty() {
+        stick(group, ask);
+    } else {
+        as_named(group, table, wishes);
+    }
+    sort::byok_first(group);
+    sort::open_last(group);
+}
+
+/// The endpoint that served the conversation last comes first, as long as it is well.
+fn stick(group: &mut [Ranked], ask: &Ask<'_>) {
+    let Some(sticky) = ask.sticky else { return };
+    let is_it = |one: &Ranked| {
+        let candidate = one.candidate();
+        *candidate.provider.slug == *sticky.provider
+            && *candidate.upstream_model == *sticky.upstream_model
+            && one.is_well()
+    };
+    group.sort_by_key(|one| !is_it(one));
+}
+
+/// Those that `order` names come first, as it names them.
+fn as_named(group: &mut [Ranked], table: &RoutingTable, wishes: &Preferences) {
+    group.sort_by_cached_key(|one| {
+        let provider = &one.candidate().provider;
+        let place = wishes.order.iter().position(|name| table.is_named(name, provider));
+        place.unwrap_or(usize::MAX)
+    });
+}
+
+#[cfg(test)]
+#[path = "plan/tests.rs"]
+mod tests;

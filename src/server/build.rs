@@ -5,9 +5,10 @@
 
 mod providers;
 
+use crate::api::catalogue::Catalogue;
 use crate::auth::api_key::hash_hex;
 use crate::auth::{ApiKey, KeyTable};
-use crate::catalog::{Endpoint, Known, Model, Pricing};
+use crate::catalog::{Abilities, Endpoint, Known, Model, Pricing};
 use crate::config::{
     Config, EndpointConfig, KeyConfig, Loaded, ModelConfig, ResolvedSecrets, StreamUsage,
     Unrecorded,
@@ -71,9 +72,11 @@ pub fn snapshot(
         config.aliases.iter().map(|(name, targets)| (name.clone(), targets.clone())).collect();
     let defaults = (config.defaults.provider.as_deref(), config.defaults.model.as_deref());
     let file_keys = file_keys(config, secrets);
+    let routing = RoutingTable::new(ready, models, aliases, defaults);
     Ok(Snapshot {
         settings: settings(config),
-        routing: RoutingTable::new(ready, models, aliases, defaults),
+        catalogue: Catalogue::new(&routing),
+        routing,
         keys: KeyTable::new(file_keys.iter().filter_map(|key| ApiKey::of(key, meters))),
         file_keys,
         hash: loaded.hash.clone(),
@@ -105,7 +108,7 @@ pub fn model(config: &Config, id: &str, entry: &ModelConfig) -> Model {
     let default = config.defaults.provider.as_deref().unwrap_or_default();
     let (prefix, bare) = id.split_once('/').unwrap_or((default, id));
     let provider = config.provider(prefix).map_or(prefix, |(slug, _)| slug).to_owned();
-    let of_prefix = EndpointConfig { provider, upstream_model: None, price: None };
+    let of_prefix = EndpointConfig { provider, ..EndpointConfig::default() };
     let endpoints = entry.endpoints.as_deref().unwrap_or(std::slice::from_ref(&of_prefix));
     let known: Vec<Option<&Known>> = endpoints
         .iter()
@@ -121,23 +124,54 @@ pub fn model(config: &Config, id: &str, entry: &ModelConfig) -> Model {
         endpoints: endpoints
             .iter()
             .zip(&known)
-            .map(|(endpoint, known)| Endpoint {
-                provider: endpoint.provider.as_str().into(),
-                upstream_model: endpoint.upstream_model.as_deref().unwrap_or(bare).into(),
-                pricing: match &endpoint.price {
-                    Some(table) => Some(Arc::new(Pricing::new(table.clone()))),
-                    None => known.and_then(|known| known.pricing.clone()),
-                },
-                max_completion_tokens: entry
-                    .max_completion_tokens
-                    .or_else(|| known.and_then(|known| known.max_completion_tokens)),
-            })
+            .map(|(endpoint, known)| self::endpoint((entry, bare), endpoint, *known))
             .collect(),
         context_length: entry.context_length.or_else(|| first(|known| known.context_length)),
         max_completion_tokens: entry
             .max_completion_tokens
             .or_else(|| first(|known| known.max_completion_tokens)),
         rate_limit: entry.rate_limit,
+        distillable: entry.distillable,
+    }
+}
+
+/// An endpoint of a model: what is written at it, else at the model, else in the built-in list.
+fn endpoint(
+    (model, bare): (&ModelConfig, &str),
+    entry: &EndpointConfig,
+    known: Option<&Known>,
+) -> Endpoint {
+    let size = |own: Option<u64>, of_model: Option<u64>, known: Option<Option<u64>>| {
+        own.or(of_model).or(known.flatten())
+    };
+    let mut abilities = known.map(Abilities::from).unwrap_or_default();
+    if let Some(reads) = &model.input_modalities {
+        abilities.reads = reads.iter().copied().collect();
+    }
+    if let Some(writes) = &model.output_modalities {
+        abilities.writes = writes.iter().copied().collect();
+    }
+    Endpoint {
+        provider: entry.provider.as_str().into(),
+        upstream_model: entry.upstream_model.as_deref().unwrap_or(bare).into(),
+        pricing: match &entry.price {
+            Some(table) => Some(Arc::new(Pricing::new(table.clone()))),
+            None => known.and_then(|known| known.pricing.clone()),
+        },
+        context_length: size(
+            entry.context_length,
+            model.context_length,
+            known.map(|known| known.context_length),
+        ),
+        max_completion_tokens: size(
+            entry.max_completion_tokens,
+            model.max_completion_tokens,
+            known.map(|known| known.max_completion_tokens),
+        ),
+        quantization: entry.quantization,
+        data_policy: entry.data_policy,
+        abilities,
+        parameters: entry.supported_parameters.as_ref().map(|all| all.iter().copied().collect()),
     }
 }
 

@@ -91,8 +91,8 @@ fn model() -> ModelConfig {
     ModelConfig {
         endpoints: Some(vec![EndpointConfig {
             provider: PROVIDER.to_owned(),
-            upstream_model: None,
             price: Some(price),
+            ..EndpointConfig::default()
         }]),
         ..ModelConfig::default()
     }

@@ -21,6 +21,7 @@ mod attribution;
 mod auto_router;
 mod bodies;
 mod budgets;
+mod catalogue;
 mod certificates;
 mod clock;
 mod costs;

@@ -29,6 +29,9 @@ pub struct Dialect {
     /// Models that take less than the others; the first rule that fits a model counts, and only
     /// for translated requests.
     pub models: Vec<ModelRule>,
+    /// Whether names of its models may end in `:free`, `:nitro` and the like, which are its own to
+    /// understand then.
+    pub variants: bool,
     /// Whether it takes `top_k`, which OpenAI does not.
     pub top_k: bool,
     /// Whether it knows the role `developer`; otherwise such messages are `system`.
@@ -183,6 +186,7 @@ pub static OPENAI: LazyLock<Dialect> = LazyLock::new(|| Dialect {
     refuses_translated: words(&["metadata"]),
     renames: BTreeMap::new(),
     models: openai_models(),
+    variants: false,
     top_k: false,
     developer_role: true,
     names: true,

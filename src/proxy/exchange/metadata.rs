@@ -11,6 +11,7 @@ use crate::store::Generation;
 use bytes::Bytes;
 use http::HeaderMap;
 use serde::Serialize;
+use std::sync::Arc;
 
 /// Name of the member.
 pub(in crate::proxy) const MEMBER: &str = "openrouter_metadata";
@@ -106,7 +107,7 @@ impl Exchange<'_> {
         let Job::Chat { client, .. } = self.admitted.job else { return output };
         let Some(value) = self.metadata(record, Some(candidate)) else { return output };
         let mut label = self.label(candidate);
-        label.model.get_or_insert_with(|| std::sync::Arc::clone(&candidate.canonical));
+        label.model.get_or_insert_with(|| Arc::clone(&candidate.canonical));
         annotate::end_of_stream(client, output, Member { name: MEMBER, value: &value }, &label)
     }
 
@@ -176,7 +177,7 @@ impl Exchange<'_> {
     }
 }
 
-fn listed<'m>(candidates: &'m [Candidate], answering: Option<&Candidate>) -> Vec<Listed<'m>> {
+fn listed<'m>(candidates: &'m [Arc<Candidate>], answering: Option<&Candidate>) -> Vec<Listed<'m>> {
     let is_selected = |candidate: &Candidate| {
         answering.is_some_and(|answering| {
             answering.provider.slug == candidate.provider.slug

@@ -16,7 +16,7 @@ use std::time::Instant;
 /// An endpoint that is about to be asked.
 pub(super) struct Target<'e> {
     /// Which.
-    pub(super) candidate: &'e Candidate,
+    pub(super) candidate: &'e Arc<Candidate>,
     /// What it is sent.
     pub(super) outgoing: Outgoing<'e>,
     /// Its leave to be asked; taken when the attempt begins.
@@ -26,7 +26,7 @@ pub(super) struct Target<'e> {
 /// Where the loop stands in the plan.
 #[derive(Debug)]
 pub(super) struct Cursor<'e> {
-    candidates: &'e [Candidate],
+    candidates: &'e [Arc<Candidate>],
     position: usize,
     /// Keys of the candidate that were tried.
     keys: Vec<usize>,
@@ -50,7 +50,7 @@ impl<'e> Cursor<'e> {
         }
     }
 
-    fn candidate(&self) -> Option<&'e Candidate> {
+    fn candidate(&self) -> Option<&'e Arc<Candidate>> {
         self.candidates.get(self.position)
     }
 
@@ -93,7 +93,7 @@ impl<'e> Cursor<'e> {
         let rest = self.candidates.get(self.position + 1..).unwrap_or_default();
         let mut open = rest.iter().filter(|next| !self.refused.contains(&&next.canonical));
         let present = self.candidate();
-        let is_other = |next: &Candidate| present.is_some_and(|p| p.canonical != next.canonical);
+        let is_other = |next: &Arc<Candidate>| present.is_some_and(|p| p.canonical != next.canonical);
         failover::Standing {
             attempts: self.attempts,
             other_key: present.is_some_and(|candidate| self.has_other_key(candidate)),
@@ -134,7 +134,7 @@ impl<'e> Exchange<'e> {
     /// Takes everything that an attempt at the candidate needs.
     async fn enter(
         &mut self,
-        candidate: &'e Candidate,
+        candidate: &'e Arc<Candidate>,
         cursor: &mut Cursor<'e>,
         guard: &mut UsageGuard,
     ) -> Result<Target<'e>, GatewayError> {

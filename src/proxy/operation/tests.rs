@@ -12,8 +12,10 @@ fn known_routes() {
     assert_eq!(of("POST", "/v1/chat/completions"), Ok(chat.clone()));
     assert_eq!(of("POST", "/api/v1/chat/completions"), Ok(chat));
     assert_eq!(of("POST", "/v1/messages"), Ok(Operation::Chat(ApiFormat::Anthropic)));
-    assert_eq!(of("GET", "/v1/models/a/b"), Ok(Operation::Models(Some("a/b".into()))));
-    assert_eq!(of("GET", "/v1beta/models"), Ok(Operation::GeminiModels(None)));
+    let catalogue = |lookup| Ok(Operation::Catalogue(lookup));
+    assert_eq!(of("GET", "/v1/models/a/b"), catalogue(Lookup::Model("a/b".into())));
+    assert_eq!(of("GET", "/api/v1/models/count"), catalogue(Lookup::Count));
+    assert_eq!(of("GET", "/v1beta/models"), catalogue(Lookup::GeminiModels));
     assert_eq!(of("GET", "/healthz"), Ok(Operation::Health));
     assert_eq!(of("HEAD", "/healthz"), Ok(Operation::Health));
     for (method, path) in samples() {
@@ -73,15 +75,30 @@ fn googles_calls_of_the_stable_api() {
 fn a_model_name_may_hold_an_encoded_slash() {
     for prefix in MODEL_PATHS {
         let found = of("GET", &format!("{prefix}openai%2Fgpt-5"));
-        let expected = match *prefix {
-            "/v1beta/models/" => Operation::GeminiModels(Some("openai/gpt-5".into())),
-            _ => Operation::Models(Some("openai/gpt-5".into())),
+        let name = "openai/gpt-5".to_owned();
+        let lookup = match *prefix {
+            "/v1beta/models/" => Lookup::GeminiModel(name),
+            "/v1/model/" | "/api/v1/model/" => Lookup::ModelData(name),
+            "/v1/parameters/" | "/api/v1/parameters/" => Lookup::Parameters(name),
+            _ => Lookup::Model(name),
         };
-        assert_eq!(found, Ok(expected));
+        assert_eq!(found, Ok(Operation::Catalogue(lookup)));
         let hidden = format!("{prefix}openai%2F..%2Fx");
         assert_eq!(of("GET", &hidden), Err(RouteMiss::Ambiguous), "{hidden}");
     }
-    assert_eq!(of("GET", "/openai/v1/models/a%2Fb"), Err(RouteMiss::Ambiguous));
+    // OpenRouter's clients write author and slug as a segment each.
+    let endpoints = of("GET", "/api/v1/models/openrouter/a%2Fb/endpoints");
+    let name = "openrouter/a/b".to_owned();
+    assert_eq!(endpoints, Ok(Operation::Catalogue(Lookup::Endpoints(name))));
+    for path in ["/openai/v1/models/a%2Fb", "/v1/models/a/b%2F..%2Fc", "/v1/keys/a%2Fb"] {
+        assert_eq!(of("GET", path), Err(RouteMiss::Ambiguous), "{path}");
+    }
+    // An escape hides no route.
+    for path in ["/v1/%6dodels", "/v1/models/a/%65ndpoints", "/v1/mode%6c/a"] {
+        let found = of("GET", path);
+        let is_name = matches!(found, Ok(Operation::Catalogue(Lookup::Model(_))));
+        assert!(found == Err(RouteMiss::NotFound) || is_name, "{path}: {found:?}");
+    }
 }
 
 #[test]

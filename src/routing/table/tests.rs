@@ -1,7 +1,7 @@
 //! Which names lead where, and which nowhere.
 
 use super::*;
-use crate::config::RateLimit;
+use crate::config::{Quantization, RateLimit};
 use crate::providers::{KeyPool, Timeouts, vendor};
 use crate::upstream::{Http2, Upstream, UpstreamOptions};
 use std::time::Duration;
@@ -39,7 +39,7 @@ fn provider(slug: &str, format: ApiFormat, aliases: &[&str]) -> Arc<Provider> {
         },
         honours_cancel: true,
         byok: false,
-        zero_retention: false,
+        data_policy: crate::config::DataPolicy::default(),
     })
 }
 
@@ -48,7 +48,12 @@ fn model(id: &str, endpoints: &[(&str, &str)]) -> Model {
         provider: (*provider).into(),
         upstream_model: (*name).into(),
         pricing: None,
+        context_length: None,
         max_completion_tokens: Some(7),
+        quantization: Quantization::default(),
+        data_policy: None,
+        abilities: Abilities::default(),
+        parameters: None,
     };
     Model {
         id: id.into(),
@@ -56,6 +61,7 @@ fn model(id: &str, endpoints: &[(&str, &str)]) -> Model {
         context_length: None,
         max_completion_tokens: Some(7),
         rate_limit: RateLimit::default(),
+        distillable: None,
     }
 }
 
@@ -83,7 +89,7 @@ fn table() -> RoutingTable {
 /// Providers and their names of the model, in the order of the plan.
 fn plan(names: &[&str], home: Option<ApiFormat>) -> Result<Vec<String>, RouteError> {
     let plan = table().plan(names, home)?;
-    let shown = |candidate: &Candidate| {
+    let shown = |candidate: &Arc<Candidate>| {
         format!("{}:{}={}", candidate.provider.slug, candidate.upstream_model, candidate.canonical)
     };
     Ok(plan.candidates.iter().map(shown).collect())
@@ -179,7 +185,7 @@ fn a_model_that_is_only_named_has_what_is_known_of_it() {
     let table = table();
     let first = |name: &str| table.plan(&[name], None).unwrap().candidates.remove(0);
     let dated = first("openai/gpt-4o-2099-12-31");
-    let pricing = dated.pricing.unwrap();
+    let pricing = dated.pricing.clone().unwrap();
     assert!(pricing.version.starts_with("catalog-"), "{}", pricing.version);
     assert_eq!(pricing.rates(0).prompt.to_string(), "2.5");
     assert_eq!((dated.max_completion_tokens, dated.configured), (Some(16_384), false));

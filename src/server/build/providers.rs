@@ -61,7 +61,7 @@ pub(super) fn provider(
         timeouts: timeouts(config.timeouts),
         honours_cancel: config.honours_cancel,
         byok: config.byok,
-        zero_retention: config.data_policy.zdr,
+        data_policy: config.data_policy,
     })
 }
 
