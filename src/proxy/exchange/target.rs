@@ -93,7 +93,8 @@ impl<'e> Cursor<'e> {
         let rest = self.candidates.get(self.position + 1..).unwrap_or_default();
         let mut open = rest.iter().filter(|next| !self.refused.contains(&&next.canonical));
         let present = self.candidate();
-        let is_other = |next: &Arc<Candidate>| present.is_some_and(|p| p.canonical != next.canonical);
+        let is_other =
+            |next: &Arc<Candidate>| present.is_some_and(|p| p.canonical != next.canonical);
         failover::Standing {
             attempts: self.attempts,
             other_key: present.is_some_and(|candidate| self.has_other_key(candidate)),
