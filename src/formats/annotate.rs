@@ -110,6 +110,7 @@ mod tests {
             created_s: 7,
             include_usage: true,
             exclude_reasoning: false,
+            shape: crate::formats::Shape::Maker,
             charges: None,
         }
     }

@@ -82,9 +82,9 @@ fn the_others_are_used_meanwhile_and_the_smallest_wait_is_told() {
     assert_eq!(picked(&keys, &pool, 1_000), Err(Some(9_000)));
     assert_eq!(picked(&keys, &pool, 10_000), Ok("b"));
     let tried = keys.pick(&pool, ("m", &[1]), 10_000);
-    assert_eq!(tried.unwrap_err(), NoKey { retry_in_ms: Some(10_000) });
+    assert_eq!(tried.unwrap_err(), NoKey { retry_in_ms: Some(10_000), is_limited: true });
     let fresh = Keys::new("p").pick(&pool, ("m", &[0, 1, 2]), 0);
-    assert_eq!(fresh.unwrap_err(), NoKey { retry_in_ms: None });
+    assert_eq!(fresh.unwrap_err(), NoKey { retry_in_ms: None, is_limited: false });
 }
 
 #[test]
@@ -175,5 +175,5 @@ fn what_is_known_is_bounded() {
         assert!(keys.troubles.lock().unwrap().len() <= MAX_TROUBLES);
     }
     let last = keys.pick(&pool, ("m4999", &[]), 5_000);
-    assert_eq!(last.unwrap_err(), NoKey { retry_in_ms: Some(9_999) });
+    assert_eq!(last.unwrap_err(), NoKey { retry_in_ms: Some(9_999), is_limited: true });
 }
