@@ -97,22 +97,20 @@ fn all() -> Vec<Missed> {
 }
 
 fn config(missed: &[Missed], black_hole: SocketAddr) -> String {
-    let mut text = String::new();
-    for (index, one) in missed.iter().enumerate() {
+    let tables = missed.iter().enumerate().map(|(index, one)| {
         let address =
             if one.limit == "connect" { black_hole.to_string() } else { "MOCK_ADDRESS".to_owned() };
-        text += &format!(
+        let late = format!("{{ provider = \"late{index}\", upstream_model = \"late{index}\" }}");
+        let fine = "{ provider = \"openai\", upstream_model = \"fine\" }";
+        format!(
             "[providers.late{index}]\nformat = \"openai\"\nbase_url = \"http://{address}/v1\"\n\
              keys = [{{ insecure_literal = \"sk-{index}\" }}]\ntimeouts = {{ {} }}\n\
-             [models.\"alone{index}/m\"]\n\
-             endpoints = [{{ provider = \"late{index}\", upstream_model = \"late{index}\" }}]\n\
-             [models.\"two{index}/m\"]\n\
-             endpoints = [{{ provider = \"late{index}\", upstream_model = \"late{index}\" }}, \
-             {{ provider = \"openai\", upstream_model = \"fine\" }}]\n",
+             [models.\"alone{index}/m\"]\nendpoints = [{late}]\n\
+             [models.\"two{index}/m\"]\nendpoints = [{late}, {fine}]\n",
             one.timeouts
-        );
-    }
-    text
+        )
+    });
+    tables.collect()
 }
 
 fn ask(model: &str, stream: bool) -> Value {
