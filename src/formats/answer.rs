@@ -7,12 +7,13 @@
 
 use super::charge::Sides;
 use super::passthrough::openrouter;
+use super::tool_calls::GatheredCalls;
 use super::tool_names::ToolNames;
 use super::{
     AnswerLabel, ApiFormat, FormatError, Observed, Shape, StreamFault, decode_error,
     decode_response, encode_response, observe,
 };
-use crate::chat::Usage;
+use crate::chat::{Response, Usage};
 use crate::json::{Members, find, string_literal};
 use bytes::{Bytes, BytesMut};
 use std::ops::Range;
@@ -60,7 +61,7 @@ pub fn relay_renamed(
     refuse_error(upstream, &body)?;
     let mut response = decode_response(upstream, &body).map_err(malformed)?;
     if upstream == client {
-        let observed = observe::response(&response);
+        let observed = seen(&response);
         drop(response);
         let body = relabelled(client, body, (label, &observed));
         let body = shaped(client, body, label);
@@ -68,9 +69,16 @@ pub fn relay_renamed(
     }
     names.restore(&mut response);
     // What is observed and what is charged for is the same answer.
-    let observed = observe::response(&response);
+    let observed = seen(&response);
     let body = encode_response(client, &response, label).map_err(malformed)?;
     Ok(Answer { body, observed })
+}
+
+/// What a whole answer says of itself, its calls of tools among it.
+fn seen(response: &Response<'_>) -> Observed {
+    let calls = GatheredCalls::of(response);
+    let tool_calls = (!calls.is_empty()).then(|| Box::new(calls));
+    Observed { tool_calls, ..observe::response(response) }
 }
 
 fn malformed(error: FormatError) -> StreamFault {

@@ -11,6 +11,7 @@ pub mod carried;
 pub mod charge;
 pub mod estimate;
 pub mod passthrough;
+pub mod tool_calls;
 pub mod tool_names;
 pub mod translator;
 pub mod usage_reader;
@@ -167,6 +168,8 @@ pub struct Observed {
     pub counted_bytes: u64,
     /// Whether the provider's own end of the answer was seen.
     pub ended: bool,
+    /// Its calls of tools; `None` if there are none in a whole answer, or if they are not gathered.
+    pub tool_calls: Option<Box<tool_calls::GatheredCalls>>,
 }
 
 impl Observed {

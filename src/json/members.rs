@@ -128,7 +128,7 @@ pub fn find_path(object: &[u8], path: &[&str]) -> Option<Range<usize>> {
 }
 
 #[inline]
-fn skip_whitespace(bytes: &[u8], from: usize) -> usize {
+pub(super) fn skip_whitespace(bytes: &[u8], from: usize) -> usize {
     let mut at = from;
     while let Some(b' ' | b'\n' | b'\r' | b'\t') = bytes.get(at) {
         at += 1;
@@ -138,7 +138,7 @@ fn skip_whitespace(bytes: &[u8], from: usize) -> usize {
 
 /// The end of the value that begins at `from`.
 #[inline]
-fn value_end(bytes: &[u8], from: usize) -> Option<usize> {
+pub(super) fn value_end(bytes: &[u8], from: usize) -> Option<usize> {
     match bytes.get(from)? {
         b'"' => string_end(bytes, from),
         b'{' | b'[' => container_end(bytes, from),

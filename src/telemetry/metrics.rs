@@ -5,11 +5,13 @@
 //! but one map read. Labels come from tables (routes, configured providers and models), never from
 //! what a client sent.
 
+mod parameters;
+
 use super::health_metrics::HealthMetrics;
-use super::parameters::PARAMETERS;
 use crate::error::TimeLimit;
 use crate::money::PicoUsd;
 use dashmap::DashMap;
+use parameters::PARAMETERS;
 use prometheus::{
     Counter, Encoder, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
     IntGauge, Opts, Registry, TextEncoder,
@@ -54,6 +56,7 @@ pub struct Metrics {
     auth_failures: IntCounterVec,
     refusals: IntCounterVec,
     dropped_parameters: IntCounterVec,
+    tool_calls: IntCounterVec,
     reloads: IntCounterVec,
     cost_usd: Counter,
     config_info: prometheus::IntGaugeVec,
@@ -118,6 +121,11 @@ impl Metrics {
                 "arouter_dropped_parameters_total",
                 "Parameters of requests that the provider's format cannot express.",
                 &["provider", "parameter"],
+            )?,
+            tool_calls: make.counters(
+                "arouter_tool_calls_total",
+                "Calls of tools in answers of models with several endpoints, by what they are.",
+                &["provider", "outcome"],
             )?,
             reloads: make.counters(
                 "arouter_config_reloads_total",
@@ -283,6 +291,12 @@ impl Metrics {
     /// Counts a request that a limit refused.
     pub fn count_refusal(&self, reason: &'static str) {
         self.refusals.with_label_values(&[reason]).inc();
+    }
+
+    /// Counts calls of tools; `outcome` is a verdict, or `skipped` for those that were not judged.
+    pub fn count_tool_calls(&self, provider: &str, outcome: &'static str, calls: usize) {
+        let calls = u64::try_from(calls).unwrap_or(u64::MAX);
+        self.tool_calls.with_label_values(&[provider, outcome]).inc_by(calls);
     }
 
     /// Counts a refused credential.

@@ -16,9 +16,10 @@ use crate::formats::{
 use crate::json::{find, find_path};
 use crate::sse;
 use bytes::{Bytes, BytesMut};
+use memchr::memmem::Finder;
 use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// Reads one stream.
 pub(in crate::formats) struct Tap {
@@ -151,6 +152,7 @@ impl Tap {
         let data = piece.data();
         let reading = match &mut self.format {
             _ if !observed.saw_content || piece.name == Some("error") => Reading::Whole,
+            _ if observed.tool_calls.is_some() && brings_arguments(data) => Reading::Whole,
             Format::OpenAi(_) => openai::reading(data),
             Format::Anthropic(_) => native::anthropic_reading(data),
             Format::Responses(_) | Format::Gemini(_) => Reading::Whole,
@@ -162,7 +164,7 @@ impl Tap {
         let mut brings_usage = false;
         let mut sink = |event: Event<'_>| {
             brings_usage |= matches!(event, Event::Usage(_));
-            observe::event(observed, &event);
+            observe::passed(observed, &event);
         };
         match self.decoder.event(piece.name, data, &mut sink) {
             Ok(()) | Err(StreamFault::Malformed(_)) => {}
@@ -219,7 +221,7 @@ impl Tap {
             self.tail(tail, observed, out)?;
         }
         let told = observed.ended;
-        let finished = self.decoder.finish(&mut |event| observe::event(observed, &event));
+        let finished = self.decoder.finish(&mut |event| observe::passed(observed, &event));
         if finished.is_err() {
             // The error that the client will be told must not be glued to a torn line.
             out.end_event();
@@ -245,7 +247,7 @@ impl Tap {
                 return Ok(());
             }
             // An error that a provider sends as plain JSON although a stream was promised.
-            let mut sink = |event: Event<'_>| observe::event(observed, &event);
+            let mut sink = |event: Event<'_>| observe::passed(observed, &event);
             return self.decoder.event(None, tail, &mut sink);
         };
         let done = event.data.trim_ascii() == b"[DONE]";
@@ -283,6 +285,14 @@ impl Piece<'_> {
         self.frame.get(self.data.clone()).unwrap_or_default()
     }
 }
+
+/// Whether an event may bring arguments of a call, which are gathered and not only counted.
+fn brings_arguments(data: &[u8]) -> bool {
+    ARGUMENTS.iter().any(|key| key.find(data).is_some())
+}
+
+static ARGUMENTS: LazyLock<[Finder<'static>; 2]> =
+    LazyLock::new(|| ["\"arguments\"", "\"partial_json\""].map(Finder::new));
 
 /// The data of a frame that is one `data:` line and its blank line, as almost all are.
 fn single_line(frame: &[u8]) -> Option<Range<usize>> {

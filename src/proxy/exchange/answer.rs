@@ -55,6 +55,11 @@ impl Exchange<'_> {
         };
         let upstream = candidate.format();
         let translator = Translator::new(upstream, client, framing, self.label(candidate))?;
+        let translator = if self.admitted.steering.judges_tools {
+            translator.with_tool_calls()
+        } else {
+            translator
+        };
         let framing = candidate.provider.vendor.stream_framing();
         let translator = match framing {
             Framing::EventStream => translator.with_upstream_framing(framing),
