@@ -48,7 +48,7 @@ pub struct AutoConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct BreakerConfig {
-    /// Failures in a row after which an endpoint is left alone; 0: nothing makes it so. So it is
+    /// Failures in a row after which an endpoint is left alone; 0: it never is. So it is
     /// too when more than half of at least 20 calls in the window failed.
     pub consecutive_failures: u32,
     /// Window over which the failure rate is watched, in seconds.

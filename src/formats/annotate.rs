@@ -112,7 +112,6 @@ mod tests {
             exclude_reasoning: false,
             shape: crate::formats::Shape::Maker,
             charges: None,
-            shape: crate::formats::Shape::Maker,
         }
     }
 

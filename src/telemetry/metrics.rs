@@ -115,11 +115,7 @@ impl Metrics {
                 "Requests that a limit refused, by the limit.",
                 &["reason"],
             )?,
-            dropped_parameters: make.counters(
-                "arouter_dropped_parameters_total",
-                "Parameters of requests that the provider's format cannot express.",
-                &["provider", "parameter"],
-            )?,
+            dropped_parameters: dropped_parameters(&make)?,
             tool_calls: make.counters(
                 "arouter_tool_calls_total",
                 "Calls of tools in answers of models with several endpoints, by what they are.",
@@ -132,10 +128,7 @@ impl Metrics {
             )?,
             cost_usd: make.amount("arouter_cost_usd_total", "Cost of all answers in USD.")?,
             config_info: config_info()?,
-            last_reload_success: Gauge::new(
-                "arouter_config_last_reload_success_timestamp_seconds",
-                "When the configuration in force was loaded.",
-            )?,
+            last_reload_success: last_reload_success()?,
             requests_in_flight: make
                 .gauge("arouter_requests_in_flight", "Requests being served.")?,
             client_cancelled: make.counter(
@@ -408,6 +401,21 @@ fn timeouts(make: &Maker) -> Result<IntCounterVec, prometheus::Error> {
         "arouter_upstream_timeouts_total",
         "Time limits that providers missed, by provider and limit.",
         &["provider", "limit"],
+    )
+}
+
+fn dropped_parameters(make: &Maker) -> Result<IntCounterVec, prometheus::Error> {
+    make.counters(
+        "arouter_dropped_parameters_total",
+        "Parameters of requests that the provider's format cannot express.",
+        &["provider", "parameter"],
+    )
+}
+
+fn last_reload_success() -> Result<Gauge, prometheus::Error> {
+    Gauge::new(
+        "arouter_config_last_reload_success_timestamp_seconds",
+        "When the configuration in force was loaded.",
     )
 }
 
