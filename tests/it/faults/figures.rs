@@ -134,8 +134,11 @@ async fn one_of_three_is_limited() {
     let rig = Rig::with(Plan { more: &three("MOCK_ADDRESS"), ..Plan::default() }).await;
     let reply = json!({ "status": 429, "retry_after": 60 });
     script(&rig, json!([{ "match": { "key": "troubled" }, "reply": reply }])).await;
+    let started = Instant::now();
     let wasted = nobody_notices("limited", &rig).await;
-    assert!(wasted <= CLIENTS, "{wasted}");
+    // Those that were under way when it was known, again after the minute that was asked for.
+    let minutes = usize::try_from(started.elapsed().as_secs() / 60).unwrap();
+    assert!(wasted <= CLIENTS * (1 + minutes), "{wasted}");
 }
 
 /// Calls that all providers got for so many requests, all of which failed.
@@ -150,7 +153,7 @@ async fn amplified(rig: &Rig, count: usize) -> usize {
 #[tokio::test]
 async fn when_all_fail_they_are_not_asked_more_than_before() {
     // With the breakers, and with breakers that hardly ever open, where the retry budget holds.
-    let patient = "[routing.breaker]\nconsecutive_failures = 1000000\n";
+    let patient = "[routing.breaker]\nconsecutive_failures = 10000\n";
     for (name, breaker) in [("breakers", ""), ("retry budget", patient)] {
         let more = three("MOCK_ADDRESS") + breaker;
         let rig = Rig::with(Plan { more: &more, ..Plan::default() }).await;

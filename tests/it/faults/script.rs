@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_millis(4000);
 /// Cases that run at once.
 const AT_ONCE: usize = 24;
 /// The model that always answers.
-const RESCUE: &str = "google/rescue";
+const RESCUE: &str = "rescue/model";
 
 /// One thing that the peer does.
 #[derive(Debug, Clone)]
@@ -96,10 +96,29 @@ struct Peer {
     held: Mutex<Vec<&'static str>>,
 }
 
+/// Providers without keys, so that no case spoils a key for another one, and one that is fine.
+const PROVIDERS: &str = r#"
+[providers.by-openai]
+format = "openai"
+base_url = "http://MOCK_ADDRESS/v1"
+TIMES
+[providers.by-anthropic]
+format = "anthropic"
+base_url = "http://MOCK_ADDRESS"
+TIMES
+[providers.by-google]
+format = "gemini"
+base_url = "http://MOCK_ADDRESS"
+TIMES
+[providers.rescue]
+format = "gemini"
+base_url = "http://MOCK_ADDRESS"
+"#;
+
 /// The formats that a provider can be asked in, and by whom.
 fn asks(model: &str) -> [Ask; 5] {
     let at = |client, provider| {
-        let name: &'static str = format!("{provider}/{model}").leak();
+        let name: &'static str = format!("by-{provider}/{model}").leak();
         Ask::of(client, name)
     };
     [
@@ -244,7 +263,8 @@ fn shortened(text: &str) -> String {
 }
 
 async fn rig(address: SocketAddr) -> Rig {
-    Rig::with(Plan { upstream: Some(address), provider: TIMES, ..Plan::default() }).await
+    let more = PROVIDERS.replace("TIMES", TIMES);
+    Rig::with(Plan { upstream: Some(address), more: &more, ..Plan::default() }).await
 }
 
 async fn accept(listener: TcpListener, peer: Arc<Peer>) {
