@@ -102,6 +102,7 @@ fn relayed(upstream: ApiFormat, stream: &Stream) -> Result<usize, Failure> {
         created_s: 1_767_225_600,
         include_usage: true,
         exclude_reasoning: false,
+        shape: arouter::formats::Shape::Maker,
         charges: None,
     };
     let mut translator = Translator::new(upstream, ApiFormat::OpenAiChat, Framing::Sse, label)

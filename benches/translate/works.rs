@@ -184,6 +184,7 @@ fn label() -> AnswerLabel {
         created_s: 1_767_225_600,
         include_usage: true,
         exclude_reasoning: false,
+        shape: arouter::formats::Shape::Maker,
         charges: None,
     }
 }

@@ -136,6 +136,7 @@ fn label(decision: u8) -> AnswerLabel {
         created_s: 1_767_225_600,
         include_usage: decision & 2 == 0,
         exclude_reasoning: decision & 4 != 0,
+        shape: arouter::formats::Shape::Maker,
         charges: None,
     }
 }

@@ -11,6 +11,9 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
 
+/// The gateway knows no regions: a request goes wherever its provider is.
+pub(super) const DATA_REGION: &str = "global";
+
 #[derive(Serialize)]
 struct Reply<'g> {
     id: &'g str,
@@ -84,6 +87,8 @@ struct Data<'g> {
     num_media_completion: Option<u64>,
     num_input_audio_prompt: Option<u64>,
     num_search_results: Option<u64>,
+    num_fetches: Option<u64>,
+    web_search_engine: Option<&'g str>,
     finish_reason: Option<&'g str>,
     native_finish_reason: Option<&'g str>,
     streamed: bool,
@@ -107,6 +112,8 @@ struct Data<'g> {
     preset_id: Option<&'g str>,
     workspace_id: Option<&'g str>,
     provider_responses: Option<Vec<ProviderResponse<'g>>>,
+    response_cache_source_id: Option<&'g str>,
+    data_region: &'static str,
 }
 
 /// What one provider said to the request.
@@ -220,6 +227,8 @@ fn data<'g>(generation: &'g Generation, created_at: &'g str) -> Data<'g> {
         num_media_completion: None,
         num_input_audio_prompt: None,
         num_search_results: usage.web_searches,
+        num_fetches: None,
+        web_search_engine: None,
         finish_reason: generation.finish_reason.as_deref(),
         native_finish_reason: generation.native_finish_reason.as_deref(),
         streamed: generation.streamed,
@@ -244,6 +253,8 @@ fn data<'g>(generation: &'g Generation, created_at: &'g str) -> Data<'g> {
         workspace_id: None,
         provider_responses: Some(provider_responses(generation))
             .filter(|responses| !responses.is_empty()),
+        response_cache_source_id: None,
+        data_region: DATA_REGION,
     }
 }
 

@@ -39,6 +39,11 @@ impl KeyBook {
         Self { store, authenticator, meters, turn: Mutex::default() }
     }
 
+    /// The counters of the account and of the keys.
+    pub fn meters(&self) -> &Meters {
+        &self.meters
+    }
+
     /// Reads all keys if another process changed any since the last look. True if it did.
     pub async fn follow(&self) -> Result<bool, StoreError> {
         let mut state = self.turn.lock().await;

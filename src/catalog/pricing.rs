@@ -74,6 +74,12 @@ impl Pricing {
         reached.map_or_else(|| Rates::of(&self.table), |band| band.rates)
     }
 
+    /// Whether tokens read from a cache cost less than others, in a prompt of this length.
+    pub fn rewards_cache(&self, prompt_tokens: u64) -> bool {
+        let rates = self.rates(prompt_tokens);
+        rates.cache_read < rates.prompt
+    }
+
     /// What a service tier costs compared with the ordinary one. The words of all vendors are
     /// known; a tier without a factor costs what the ordinary one costs.
     pub fn factor(&self, service_tier: Option<&str>) -> Factor {

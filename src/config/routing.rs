@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Fallback and circuit breaking.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RoutingConfig {
     /// Most attempts made for one request, over all keys, endpoints and models.
@@ -19,6 +19,8 @@ pub struct RoutingConfig {
     pub fallback_on_content_policy: bool,
     /// When an endpoint is left alone, and for how long. Not enforced by this version.
     pub breaker: BreakerConfig,
+    /// Models for requests that leave the choice to the gateway.
+    pub auto: AutoConfig,
 }
 
 impl Default for RoutingConfig {
@@ -29,15 +31,24 @@ impl Default for RoutingConfig {
             fallback_on_context_length: true,
             fallback_on_content_policy: true,
             breaker: BreakerConfig::default(),
+            auto: AutoConfig::default(),
         }
     }
+}
+
+/// The auto router, which serves the model `auto`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct AutoConfig {
+    /// Models it may choose, the best one first; omitted: all of `[models]`, the dearest first.
+    pub models: Vec<String>,
 }
 
 /// The circuit breaker of each endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct BreakerConfig {
-    /// Failures in a row that open it.
+    /// Failures in a row that open it; 0: nothing opens it.
     pub consecutive_failures: u32,
     /// Window over which the failure rate is watched, in seconds.
     pub window_s: u64,

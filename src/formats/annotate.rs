@@ -50,12 +50,7 @@ pub fn end_of_stream(
     }
 }
 
-fn before_done(
-    output: Bytes,
-    object: &str,
-    member: Member<'_>,
-    label: &AnswerLabel,
-) -> Bytes {
+fn before_done(output: Bytes, object: &str, member: Member<'_>, label: &AnswerLabel) -> Bytes {
     const DONE: &[u8] = b"data: [DONE]";
     // No text of an answer has this at the beginning of a line.
     let at_line_start = |at: &usize| *at == 0 || output.get(at - 1) == Some(&b'\n');
@@ -87,7 +82,8 @@ fn in_last_response(output: Bytes, member: Member<'_>) -> Bytes {
         let Some(data) = line.strip_prefix(DATA) else { continue };
         let closes = find(data, "type").and_then(|range| data.get(range)).is_some_and(is_last);
         let Some(response) = find(data, "response").filter(|_| closes) else { continue };
-        let (first, last) = (start + DATA.len() + response.start, start + DATA.len() + response.end);
+        let (first, last) =
+            (start + DATA.len() + response.start, start + DATA.len() + response.end);
         let changed = whole(output.slice(first..last), member);
         return [output.slice(..first), changed, output.slice(last..)].concat().into();
     }
@@ -157,7 +153,10 @@ mod tests {
              event: response.completed\n\
              data: {\"type\":\"response.completed\",\"response\":{\"b\":{}},\"sequence_number\":4}\n\n";
         let out = ended(ApiFormat::OpenAiResponses, text);
-        assert!(out.contains("\"response\":{\"b\":{},\"note\":{\"n\":1}},\"sequence_number\":4}"), "{out}");
+        assert!(
+            out.contains("\"response\":{\"b\":{},\"note\":{\"n\":1}},\"sequence_number\":4}"),
+            "{out}"
+        );
         assert_eq!(out.matches("note").count(), 1, "{out}");
         assert_eq!(ended(ApiFormat::Anthropic, "event: x\n\n"), "event: x\n\n");
     }

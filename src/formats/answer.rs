@@ -6,12 +6,14 @@
 //! can be tried.
 
 use super::charge::Sides;
+use super::passthrough::openrouter;
+use super::tool_calls::GatheredCalls;
 use super::tool_names::ToolNames;
 use super::{
-    AnswerLabel, ApiFormat, FormatError, Observed, StreamFault, decode_error, decode_response,
-    encode_response, observe,
+    AnswerLabel, ApiFormat, FormatError, Observed, Shape, StreamFault, decode_error,
+    decode_response, encode_response, observe,
 };
-use crate::chat::Usage;
+use crate::chat::{Response, Usage};
 use crate::json::{Members, find, string_literal};
 use bytes::{Bytes, BytesMut};
 use std::ops::Range;
@@ -59,16 +61,24 @@ pub fn relay_renamed(
     refuse_error(upstream, &body)?;
     let mut response = decode_response(upstream, &body).map_err(malformed)?;
     if upstream == client {
-        let observed = observe::response(&response);
+        let observed = seen(&response);
         drop(response);
         let body = relabelled(client, body, (label, &observed));
+        let body = shaped(client, body, label);
         return Ok(Answer { body, observed });
     }
     names.restore(&mut response);
     // What is observed and what is charged for is the same answer.
-    let observed = observe::response(&response);
+    let observed = seen(&response);
     let body = encode_response(client, &response, label).map_err(malformed)?;
     Ok(Answer { body, observed })
+}
+
+/// What a whole answer says of itself, its calls of tools among it.
+fn seen(response: &Response<'_>) -> Observed {
+    let calls = GatheredCalls::of(response);
+    let tool_calls = (!calls.is_empty()).then(|| Box::new(calls));
+    Observed { tool_calls, ..observe::response(response) }
 }
 
 fn malformed(error: FormatError) -> StreamFault {
@@ -82,6 +92,16 @@ fn refuse_error(format: ApiFormat, body: &[u8]) -> Result<(), StreamFault> {
         Some(b'{' | b'"') => Err(StreamFault::Upstream(decode_error(format, 200, body))),
         _ => Ok(()),
     }
+}
+
+/// The same answer as OpenRouter's clients can read it, where the caller is one.
+fn shaped(format: ApiFormat, body: Bytes, label: &AnswerLabel) -> Bytes {
+    let written = match (label.shape, format) {
+        (Shape::OpenRouter, ApiFormat::OpenAiChat) => openrouter::Words::new(label).whole(&body),
+        (Shape::OpenRouter, ApiFormat::OpenAiResponses) => openrouter::response(&body),
+        _ => None,
+    };
+    written.map_or(body, Bytes::from)
 }
 
 /// The same answer under the gateway's id and the client's name of the model, with its cost.

@@ -11,6 +11,7 @@ pub mod carried;
 pub mod charge;
 pub mod estimate;
 pub mod passthrough;
+pub mod tool_calls;
 pub mod tool_names;
 pub mod translator;
 pub mod usage_reader;
@@ -67,6 +68,16 @@ pub enum Framing {
     EventStream,
 }
 
+/// Whose description an answer in one of OpenAI's formats keeps to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Shape {
+    /// OpenAI's: what its own format says passes as it is.
+    #[default]
+    Maker,
+    /// OpenRouter's, whose clients refuse some nulls and miss some members.
+    OpenRouter,
+}
+
 /// What the gateway writes over the provider's own words in an answer.
 #[derive(Debug, Clone)]
 pub struct AnswerLabel {
@@ -82,6 +93,8 @@ pub struct AnswerLabel {
     pub include_usage: bool,
     /// Whether reasoning text is withheld from the client.
     pub exclude_reasoning: bool,
+    /// Whose members an answer has that passes in its own format.
+    pub shape: Shape,
     /// Knows the cost that is told in `usage` of OpenAI's formats; without it none is told.
     pub charges: Option<Arc<dyn charge::Charges>>,
 }
@@ -155,6 +168,8 @@ pub struct Observed {
     pub counted_bytes: u64,
     /// Whether the provider's own end of the answer was seen.
     pub ended: bool,
+    /// Its calls of tools; `None` if there are none in a whole answer, or if they are not gathered.
+    pub tool_calls: Option<Box<tool_calls::GatheredCalls>>,
 }
 
 impl Observed {

@@ -44,6 +44,19 @@ pub(super) fn event(observed: &mut Observed, event: &Event<'_>) {
     }
 }
 
+/// Notes one event of a stream that the client sees as it is.
+pub(super) fn passed(observed: &mut Observed, passing: &Event<'_>) {
+    event(observed, passing);
+    call(observed, passing);
+}
+
+/// Gathers the calls of tools, if that is wanted, as the client sees them.
+pub(super) fn call(observed: &mut Observed, event: &Event<'_>) {
+    if let Some(calls) = &mut observed.tool_calls {
+        calls.event(event);
+    }
+}
+
 /// Notes content of so many bytes.
 pub(super) fn content(observed: &mut Observed, bytes: usize) {
     observed.saw_content |= bytes > 0;

@@ -6,6 +6,7 @@
 
 pub(super) mod native;
 pub(super) mod openai;
+pub(super) mod openrouter;
 pub(super) mod tap;
 
 use super::ApiFormat;

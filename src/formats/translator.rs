@@ -11,6 +11,7 @@ pub(super) mod output;
 
 use super::charge::Charges;
 use super::passthrough::tap::Tap;
+use super::tool_calls::GatheredCalls;
 use super::tool_names::{ToolNames, ToolRestorer};
 use super::{
     AnswerLabel, ApiFormat, FormatError, Framing, Observed, StreamDecoder, StreamEncoder,
@@ -96,6 +97,18 @@ impl Translator {
             translation.tools = ToolRestorer::new(names);
         }
         self
+    }
+
+    /// Gathers the calls of tools.
+    #[must_use]
+    pub fn with_tool_calls(mut self) -> Self {
+        self.observed.tool_calls = Some(Box::default());
+        self
+    }
+
+    /// The calls of tools, once, if they were to be gathered.
+    pub fn take_tool_calls(&mut self) -> Option<Box<GatheredCalls>> {
+        self.observed.tool_calls.take()
     }
 
     /// Takes the provider's next bytes and gives what the client gets now, maybe nothing.
@@ -331,7 +344,10 @@ impl Translation {
                 reported.get_or_insert_with(|| failure(error));
             }
             observe::event(observed, &event);
-            tools.event(&event, &mut |event| encoder.event(event, buffer));
+            tools.event(&event, &mut |event| {
+                observe::call(observed, event);
+                encoder.event(event, buffer);
+            });
         });
         decoded?;
         if let Some(failure) = reported {

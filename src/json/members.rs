@@ -87,6 +87,30 @@ impl<'a> Iterator for Members<'a> {
     }
 }
 
+/// The ranges of the elements of the array `bytes` begins with; `None` when it begins with anything
+/// else, or is broken.
+pub fn elements(bytes: &[u8]) -> Option<Vec<Range<usize>>> {
+    let mut at = skip_whitespace(bytes, 0);
+    if bytes.get(at) != Some(&b'[') {
+        return None;
+    }
+    let mut found = Vec::new();
+    at = skip_whitespace(bytes, at + 1);
+    if bytes.get(at) == Some(&b']') {
+        return Some(found);
+    }
+    loop {
+        let end = value_end(bytes, at)?;
+        found.push(at..end);
+        at = skip_whitespace(bytes, end);
+        match bytes.get(at)? {
+            b',' => at = skip_whitespace(bytes, at + 1),
+            b']' => return Some(found),
+            _ => return None,
+        }
+    }
+}
+
 /// The range of the value of the first member of `object` written as `key` (compared with the raw
 /// key text: providers do not escape their own field names).
 pub fn find(object: &[u8], key: &str) -> Option<Range<usize>> {
@@ -104,7 +128,7 @@ pub fn find_path(object: &[u8], path: &[&str]) -> Option<Range<usize>> {
 }
 
 #[inline]
-fn skip_whitespace(bytes: &[u8], from: usize) -> usize {
+pub(super) fn skip_whitespace(bytes: &[u8], from: usize) -> usize {
     let mut at = from;
     while let Some(b' ' | b'\n' | b'\r' | b'\t') = bytes.get(at) {
         at += 1;
@@ -114,7 +138,7 @@ fn skip_whitespace(bytes: &[u8], from: usize) -> usize {
 
 /// The end of the value that begins at `from`.
 #[inline]
-fn value_end(bytes: &[u8], from: usize) -> Option<usize> {
+pub(super) fn value_end(bytes: &[u8], from: usize) -> Option<usize> {
     match bytes.get(from)? {
         b'"' => string_end(bytes, from),
         b'{' | b'[' => container_end(bytes, from),
@@ -203,6 +227,20 @@ mod tests {
         let starts: Vec<_> = Members::new(json.as_bytes()).unwrap().map(|m| m.start).collect();
         assert!(starts.iter().all(|&start| json.as_bytes()[start] == b'"'));
         assert_eq!(starts.len(), 4);
+    }
+
+    #[test]
+    fn elements_come_in_order_with_their_text() {
+        let texts = |json: &str| {
+            let found = elements(json.as_bytes())?;
+            Some(found.into_iter().map(|at| json.get(at).unwrap().to_owned()).collect::<Vec<_>>())
+        };
+        assert_eq!(texts("[ ]rest"), Some(vec![]));
+        let json = r#" [1 , "],", {"a":[2]},[ ] ] rest"#;
+        assert_eq!(texts(json).unwrap(), ["1", r#""],""#, r#"{"a":[2]}"#, "[ ]"]);
+        for broken in ["", "{}", "[", "[1", "[1,", "[1,]", "[1 2]", "[,]", "[\"a]"] {
+            assert_eq!(texts(broken), None, "{broken}");
+        }
     }
 
     #[test]

@@ -258,7 +258,7 @@ fn fill(events: &mut Events, answer: &Answer, at: usize, item: &Value) {
                 let data = json!({"item_id": id, "output_index": at, "delta": delta});
                 events.push(Kind::Content, "response.function_call_arguments.delta", data);
             }
-            let data = json!({"item_id": id, "output_index": at, "arguments": tool.arguments});
+            let data = json!({"item_id": id, "output_index": at, "name": tool.name, "arguments": tool.arguments});
             events.push(Kind::Glue, "response.function_call_arguments.done", data);
         }
     }

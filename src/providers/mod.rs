@@ -172,10 +172,8 @@ pub fn classify(failure: UpstreamFailure, retry_after: Option<Duration>) -> Gate
         }
         kind => {
             let text = provider_text.unwrap_or_else(|| "the provider rejected the request".into());
-            let is_the_models = matches!(
-                kind,
-                Kind::ContextLengthExceeded | Kind::ContentPolicyViolation
-            );
+            let is_the_models =
+                matches!(kind, Kind::ContextLengthExceeded | Kind::ContentPolicyViolation);
             let mut error = GatewayError::client(kind, text);
             error.blame = Blame::Client;
             error.retry = if is_the_models { Retry::OtherModel } else { Retry::Never };

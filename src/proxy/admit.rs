@@ -9,11 +9,13 @@ use super::exchange::Job;
 use super::operation::Operation;
 use super::settle::UsageGuard;
 use super::state::{Services, Snapshot};
+use super::steer::{Steer, Steering};
 use crate::auth::{ApiKey, Credential, KeyKind};
 use crate::error::{GatewayError, Kind};
-use crate::formats::{ApiFormat, Framing};
+use crate::formats::{ApiFormat, Framing, Shape};
 use crate::json::{Head, HeadError};
 use crate::providers::{Provider, UpstreamCall};
+use crate::routing::conversation::Turn;
 use crate::routing::{Candidate, Plan, RouteError};
 use crate::store::generation::recorded;
 use bytes::Bytes;
@@ -37,12 +39,16 @@ pub struct Admitted {
     pub head: Head,
     /// Who may serve it, in order.
     pub plan: Plan,
+    /// What is to be learned from its answer.
+    pub steering: Steering,
     /// How the model is named in the answer.
     pub shown: ShownModel,
     /// `gen-…`.
     pub generation_id: Arc<str>,
     /// Header fields of the client that a vendor may want.
     pub client_headers: HeaderMap,
+    /// Whose members the answer has; the maker's unless the path says otherwise.
+    pub shape: Shape,
     /// Whether the client asked for usage in an OpenAI stream.
     pub wants_usage: bool,
     /// Whether the client wants no reasoning text.
@@ -111,19 +117,30 @@ pub async fn admit(
     let body_read = Instant::now();
     guard.note_prompt_bytes(body.len());
     let head = Head::scan(&body).map_err(bad_body)?;
-    let wishes = Wishes::read(operation, &body, &head)?;
+    let mut wishes = Wishes::read(operation, &body, &head)?;
     record_wishes(guard, &wishes);
+    let services = Arc::clone(guard.services());
+    let turn = turn(&wishes.job, headers, (&body, &head));
+    let mut steer = Steer::new((&services, key), &wishes.models, (&body, &head, turn));
+    steer.choose_models(snapshot, &mut wishes.models)?;
     let names: Vec<&str> = wishes.models.iter().map(AsRef::as_ref).collect();
     let plan =
         snapshot.routing.plan(&names, wishes.home).map_err(|error| no_route(operation, &error))?;
-    let plan = permitted(plan, key)?;
+    let mut plan = permitted(plan, key)?;
+    steer.order(&mut plan.candidates);
     let demand = Demand::of((&wishes.job, key.policy.budget_mode), &body, &head);
-    let services = Arc::clone(guard.services());
     guard.holds().reserve(&services, key, (&demand, &plan.candidates))?;
-    let shown = shown_model(&snapshot.routing, &names, wishes.home);
+    let shown = if steer.chose() {
+        ShownModel::Canonical
+    } else {
+        shown_model(&snapshot.routing, &names, wishes.home)
+    };
+    let steering = steer.finish();
     Ok(Admitted {
         plan,
+        steering,
         shown,
+        shape: Shape::default(),
         generation_id: guard.record().id.as_str().into(),
         client_headers: vendor_headers(headers),
         wants_usage: wishes.wants_usage,
@@ -134,6 +151,18 @@ pub async fn admit(
         body,
         head,
     })
+}
+
+/// A chat, as far as its conversation is concerned.
+fn turn<'a>(
+    job: &Job,
+    headers: &'a HeaderMap,
+    (body, head): (&'a [u8], &'a Head),
+) -> Option<Turn<'a>> {
+    match *job {
+        Job::Chat { client, .. } => Some(Turn { client, headers, body, head }),
+        Job::Embeddings | Job::CountTokens(_) => None,
+    }
 }
 
 /// What the path and the body ask for.
@@ -307,7 +336,8 @@ fn permitted(mut plan: Plan, key: &ApiKey) -> Result<Plan, GatewayError> {
     }
 }
 
-fn refusal_of(candidate: &Candidate, key: &ApiKey) -> Option<GatewayError> {
+/// Why a key may not use a candidate, if it may not.
+pub fn refusal_of(candidate: &Candidate, key: &ApiKey) -> Option<GatewayError> {
     if let Some(refused) = provider_refusal(&candidate.provider, key) {
         return Some(refused);
     }

@@ -181,9 +181,8 @@ pub async fn send(
     })?;
     let mut header = request_header(outgoing)?;
     let token = authorize(connector, outgoing, &mut header).await?;
-    let (mut session, is_reused) = connect(connector, &peer, connection)
-        .await
-        .map_err(|error| unreachable_peer(&error))?;
+    let (mut session, is_reused) =
+        connect(connector, &peer, connection).await.map_err(|error| unreachable_peer(&error))?;
     let patience = outgoing.provider.timeouts.idle.min(MAX_WRITE_STALL);
     session.set_write_timeout(Some(patience));
     match exchange_header(&mut session, header, (outgoing, patience)).await {

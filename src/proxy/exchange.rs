@@ -8,6 +8,7 @@
 mod answer;
 mod attempt;
 pub(super) mod metadata;
+pub(super) mod refusal;
 mod target;
 
 use super::admit::Admitted;
@@ -18,6 +19,7 @@ use super::media::Fetched;
 use super::respond::{self, Broken};
 use super::settle::UsageGuard;
 use super::state::{Services, Settings};
+use super::steer::Steering;
 use crate::error::{Blame, GatewayError};
 use crate::formats::{self, ApiFormat, Framing};
 use crate::limits::Standing;
@@ -200,6 +202,16 @@ impl<'e> Exchange<'e> {
     /// What is done with the body.
     pub fn job(&self) -> &Job {
         &self.admitted.job
+    }
+
+    /// What the answer is to be learned from for.
+    pub fn steering(&self) -> &Steering {
+        &self.admitted.steering
+    }
+
+    /// The tools of the request, in the client's JSON.
+    pub fn tools(&self) -> Option<&[u8]> {
+        self.admitted.head.raw(&self.admitted.body, "tools")
     }
 
     /// Id of the request.

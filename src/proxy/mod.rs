@@ -19,6 +19,7 @@
 pub mod admit;
 pub mod attribution;
 pub mod authorize;
+pub mod auto_route;
 pub mod context;
 pub mod demand;
 pub mod detach;
@@ -41,8 +42,10 @@ pub mod respond;
 mod serve;
 pub mod settle;
 pub mod state;
+pub mod steer;
 pub mod stream_clock;
 pub mod tariff;
+pub mod tool_judge;
 
 use crate::error::{GatewayError, Kind};
 use async_trait::async_trait;

@@ -5,7 +5,7 @@
 //! mean something else after decoding or normalising is refused, never repaired.
 
 use crate::api;
-use crate::formats::ApiFormat;
+use crate::formats::{ApiFormat, Shape};
 use crate::providers::UpstreamCall;
 use http::{HeaderMap, Method};
 use std::borrow::Cow;
@@ -94,6 +94,14 @@ impl Surface {
             Self::ApiV1
         } else {
             Self::V1
+        }
+    }
+
+    /// Whose members the answers of OpenAI's formats have here.
+    pub fn shape(self) -> Shape {
+        match self {
+            Self::ApiV1 => Shape::OpenRouter,
+            Self::V1 | Self::Anthropic | Self::Gemini => Shape::Maker,
         }
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! Bytes are opaque and never rewritten; uploads and WebSockets stream through. The caller's
 //! credential is exchanged for the provider's, and usage is read from the answer in passing where
-//! it has a known form.
+//! it has a known form. `raw/health.rs` asks whether the provider is left alone.
+
+mod health;
 
 use super::admit;
 use super::authorize;
@@ -45,7 +47,8 @@ const WITHHELD_PREFIXES: &[&str] = &["x-ratelimit-", "anthropic-ratelimit-", "cf
 /// State of one raw call.
 pub struct RawCall {
     provider: Arc<Provider>,
-    key: usize,
+    /// Position of the key that is used; `None` for a provider without keys.
+    key: Option<usize>,
     token: Option<Arc<Token>>,
     target: String,
     model: String,
@@ -61,34 +64,36 @@ impl std::fmt::Debug for RawCall {
 }
 
 impl RawCall {
-    /// Lets a call of `path` in, if the key may make it, and opens its record.
+    /// Lets a call of `path` in, if the key may make it and the provider can be asked, and opens
+    /// its record. Gives the position of the provider's key to use, if it has any.
     pub fn admit(
         provider: &Arc<Provider>,
         key: &ApiKey,
         path: &str,
         guard: &mut UsageGuard,
-    ) -> Result<(), GatewayError> {
+    ) -> Result<Option<usize>, GatewayError> {
         permit(provider, key, path)?;
         let candidate = opaque_candidate(provider);
         let services = Arc::clone(guard.services());
         let demand = (&Demand::default(), std::slice::from_ref(&candidate));
         guard.holds().reserve(&services, key, demand)?;
-        guard.note_attempt(&candidate, None);
-        guard.open_record()
+        let (leave, picked) = health::enter((&services.health, provider), named_model(path))?;
+        guard.note_attempt(&candidate, leave);
+        guard.open_record()?;
+        Ok(picked)
     }
 
-    /// A call that was let in.
+    /// A call that was let in with this key of the provider.
     pub fn new(
-        provider: &Arc<Provider>,
+        (provider, key): (&Arc<Provider>, Option<usize>),
         snapshot: &Arc<Snapshot>,
         (path, query): (&str, Option<&str>),
         guard: UsageGuard,
     ) -> Self {
         let model = named_model(path).unwrap_or_default();
-        let picked = provider.keys.next("", &[]).map(|(index, _)| index);
         Self {
             provider: Arc::clone(provider),
-            key: picked.unwrap_or(usize::MAX),
+            key,
             target: target(&provider.base_path, path, query),
             token: None,
             tap: RawTap::new(provider.format(model)),
@@ -132,7 +137,7 @@ impl RawCall {
         for (name, value) in &self.provider.extra_headers {
             header.insert_header(name.clone(), value).map_err(|error| bad(error.to_string()))?;
         }
-        if let Some(key) = self.provider.keys.get(self.key) {
+        if let Some(key) = self.key.and_then(|index| self.provider.keys.get(index)) {
             header
                 .insert_header(key.name.clone(), &key.value)
                 .map_err(|error| bad(error.to_string()))?;
@@ -169,6 +174,9 @@ impl RawCall {
             header.remove_header(&LOCATION);
         }
         if status >= 200 || status == 101 {
+            let services = self.guard.services();
+            let used = (&*self.provider, self.key, self.model.as_str());
+            health::note_status(services, used, (status, &header.headers));
             self.tap.start(status, &header.headers);
         }
         Ok(())
@@ -185,6 +193,7 @@ impl RawCall {
             let status = self.tap.status();
             let outcome = if status < 400 { Outcome::Complete } else { Outcome::Failed };
             self.guard.settle(outcome, status, None);
+            health::note_end(&mut self.guard, status);
         }
     }
 
@@ -208,7 +217,10 @@ impl RawCall {
     pub fn close(&mut self, error: Option<&GatewayError>, context: &mut RequestContext) {
         self.observe();
         match error {
-            Some(error) => self.guard.fail(error),
+            Some(error) => {
+                health::note_failure(&mut self.guard, error);
+                self.guard.fail(error);
+            }
             None => self.guard.settle(Outcome::Complete, self.tap.status(), None),
         }
         context.access.standing = self.guard.standing();

@@ -51,7 +51,8 @@ pub async fn whole(
             return Err(error.into());
         }
     };
-    let relayed = relay(exchange, candidate, body)?;
+    let mut relayed = relay(exchange, candidate, body)?;
+    let calls = relayed.observed.tool_calls.take();
     guard.observe(&relayed.observed);
     guard.note_first_token();
     if let Some(gone) = gone {
@@ -60,6 +61,7 @@ pub async fn whole(
         return Err(gone.into());
     }
     guard.settle(Outcome::Complete, 200, None);
+    exchange.learn(candidate, &relayed.observed, calls);
     let body = exchange.annotated(relayed.body, (guard.record(), candidate));
     let header = exchange.whole_header(body.len())?;
     let written = async {
@@ -299,8 +301,10 @@ impl Relay<'_, '_, '_> {
 
     /// The provider's end marker was seen: the record first, then the last bytes.
     async fn finish(&mut self, output: Bytes) -> Result<(), GatewayError> {
+        let calls = self.translator.take_tool_calls();
         self.guard.observe(self.translator.observed());
         self.guard.settle(Outcome::Complete, 200, None);
+        self.exchange.learn(self.candidate, self.translator.observed(), calls);
         let output = self.exchange.annotated_end(output, (self.guard.record(), self.candidate));
         self.held.extend_from_slice(&output);
         let last = self.held.split().freeze();

@@ -165,9 +165,9 @@ async fn infer(
         let admitted = admit_raw((snapshot, key), provider, path, &mut guard);
         context.access.standing = guard.standing();
         return match admitted {
-            Ok(found) => {
+            Ok((found, picked)) => {
                 let target = (path.as_str(), asked.query.as_deref());
-                context.raw = Some(RawCall::new(&found, snapshot, target, guard));
+                context.raw = Some(RawCall::new((&found, picked), snapshot, target, guard));
                 if let Err(gone) = Downstream::new(session).answer_expectation().await {
                     tracing::debug!(error = %gone, "the client left before it sent its body");
                 }
@@ -211,13 +211,13 @@ fn admit_raw(
     provider: &str,
     path: &str,
     guard: &mut UsageGuard,
-) -> Result<Arc<Provider>, GatewayError> {
+) -> Result<(Arc<Provider>, Option<usize>), GatewayError> {
     let found = snapshot
         .routing
         .provider(provider)
         .ok_or_else(|| GatewayError::client(Kind::NotFound, "there is no such route"))?;
-    RawCall::admit(found, key, path, guard)?;
-    Ok(Arc::clone(found))
+    let picked = RawCall::admit(found, key, path, guard)?;
+    Ok((Arc::clone(found), picked))
 }
 
 /// Admits the request, runs the exchange, and answers if that failed.
@@ -231,7 +231,7 @@ async fn exchange(
     let admission = (&asked.operation, &asked.headers);
     let admitted = admit::admit((snapshot, key), (&mut client, &mut guard), admission).await;
     let admitted = match admitted {
-        Ok(admitted) => admitted,
+        Ok(admitted) => admit::Admitted { shape: context.surface.shape(), ..admitted },
         Err(error) => {
             finish_record(&mut guard, context, Some(&error));
             return reject(session, context, &error).await;

@@ -5,11 +5,13 @@
 //! its end, so that a reload never changes a request half way.
 
 use super::failover::FailoverRules;
+use super::tool_judge::ToolJudge;
 use crate::auth::{Authenticator, KeyBook, KeyTable};
 use crate::clock::Clock;
 use crate::config::MediaConfig;
 use crate::limits::Meters;
-use crate::routing::{Health, RoutingTable};
+use crate::routing::exacto::Board;
+use crate::routing::{Health, RoutingTable, StickyTable};
 use crate::store::{KeyRecord, Store};
 use crate::telemetry::Metrics;
 use crate::usage::{Journal, Recorder};
@@ -52,6 +54,9 @@ pub struct Settings {
     pub media: MediaConfig,
     /// Whether requests are served while their usage cannot be recorded.
     pub serves_unrecorded: bool,
+    /// Models that may be chosen for a request that names none, the best one first; none: all of
+    /// the configuration.
+    pub auto_models: Vec<Arc<str>>,
     /// How far a request that fails goes on.
     pub failover: FailoverRules,
 }
@@ -68,6 +73,12 @@ pub struct Services {
     pub meters: Arc<Meters>,
     /// How endpoints, providers and their keys are doing.
     pub health: Arc<Health>,
+    /// Where conversations were served last.
+    pub sticky: StickyTable,
+    /// How good endpoints are at calling tools.
+    pub exacto: Board,
+    /// Answers whose calls of tools wait to be judged.
+    pub tool_judge: ToolJudge,
     /// Connections to providers.
     pub connector: Connector,
     /// The usage journal.

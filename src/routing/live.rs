@@ -3,11 +3,19 @@
 //! `health` answers; tests answer from tables. The planner reads it once per candidate and changes
 //! nothing by reading.
 
+use super::exacto::Standing;
+
 /// Answers for each endpoint.
 pub trait Live {
     /// How an endpoint is doing: a provider's slug and its own name of the model. An endpoint that
     /// was never called is fine.
     fn endpoint(&self, provider: &str, upstream_model: &str) -> EndpointView;
+
+    /// How good an endpoint is at calling tools, for the order of requests that offer some. `view`
+    /// is what [`Live::endpoint`] said of it.
+    fn tool_standing(&self, _endpoint: (&str, &str), view: &EndpointView) -> Standing {
+        Standing::of(view)
+    }
 }
 
 /// How one endpoint is doing.

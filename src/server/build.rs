@@ -90,6 +90,7 @@ fn settings(config: &Config) -> Settings {
         always_stream_usage: server.stream_usage == StreamUsage::Always,
         media: config.media.clone(),
         serves_unrecorded: config.store.unrecorded == Unrecorded::Serve,
+        auto_models: config.routing.auto.models.iter().map(|name| name.as_str().into()).collect(),
         failover: FailoverRules {
             max_attempts: usize::try_from(config.routing.max_attempts).unwrap_or(1).max(1),
             on_context_length: config.routing.fallback_on_context_length,

@@ -7,6 +7,7 @@ pub mod build;
 pub mod counters;
 pub mod demo;
 pub mod drain;
+pub mod judging;
 pub mod listen;
 pub mod recording;
 pub mod reload;
@@ -20,7 +21,10 @@ use crate::config::{self, Config, Loaded, ResolvedSecrets};
 use crate::limits::{Meters, SteadyClock};
 use crate::proxy::Gateway;
 use crate::proxy::state::{MAX_DETACHED_STREAMS, Services};
+use crate::proxy::tool_judge::ToolJudge;
 use crate::routing::Health;
+use crate::routing::StickyTable;
+use crate::routing::exacto::Board;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 use crate::usage::{Journal, Recorder};
@@ -135,6 +139,8 @@ pub fn serve(loaded: &Loaded, start: Start) -> Result<(), StartError> {
     let recording =
         recording::Recording::new(Arc::clone(&services), loaded.config.store.retention_days);
     server.add_service(background_service("usage", recording));
+    let judging = judging::Judging::new(Arc::clone(&services));
+    server.add_service(background_service("judge", judging));
     server
         .add_service(background_service("drain", drain::Drain::new(services, connections, phases)));
     if let Some(demo) = &start.demo {
@@ -217,6 +223,9 @@ fn services(
         key_book,
         meters,
         health: Arc::new(Health::new(&loaded.config.routing)),
+        sticky: StickyTable::default(),
+        exacto: Board::default(),
+        tool_judge: ToolJudge::default(),
         connector: Connector::new(Some(ConnectorOptions::from_server_conf(conf))),
         recorder: Arc::new(Recorder::new(Arc::clone(&journal), store.clone())),
         journal,

@@ -5,9 +5,12 @@
 //! but one map read. Labels come from tables (routes, configured providers and models), never from
 //! what a client sent.
 
+mod parameters;
+
 use crate::error::TimeLimit;
 use crate::money::PicoUsd;
 use dashmap::DashMap;
+use parameters::PARAMETERS;
 use prometheus::{
     Counter, Encoder, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
     IntGauge, Opts, Registry, TextEncoder,
@@ -35,43 +38,6 @@ const OVERHEAD_BUCKETS: &[f64] = &[
 /// Routes whose series are kept; configured models times operations stay far below.
 const MAX_KEPT_SERIES: usize = 10_000;
 
-/// Parameters that have a series of their own when they are left out.
-const PARAMETERS: &[&str] = &[
-    "audio",
-    "cache_control",
-    "detail",
-    "frequency_penalty",
-    "image_url.detail",
-    "logit_bias",
-    "logprobs",
-    "max_tokens",
-    "metadata",
-    "min_p",
-    "modalities",
-    "n",
-    "parallel_tool_calls",
-    "prediction",
-    "presence_penalty",
-    "prompt_cache_key",
-    "reasoning",
-    "repetition_penalty",
-    "response_format",
-    "safetySettings",
-    "seed",
-    "service_tier",
-    "stop",
-    "store",
-    "temperature",
-    "tool_choice",
-    "top_a",
-    "top_k",
-    "top_logprobs",
-    "top_p",
-    "user",
-    "verbosity",
-    "web_search_options",
-];
-
 /// All metrics of the process.
 #[derive(Debug)]
 pub struct Metrics {
@@ -89,6 +55,7 @@ pub struct Metrics {
     auth_failures: IntCounterVec,
     refusals: IntCounterVec,
     dropped_parameters: IntCounterVec,
+    tool_calls: IntCounterVec,
     reloads: IntCounterVec,
     cost_usd: Counter,
     config_info: prometheus::IntGaugeVec,
@@ -150,6 +117,11 @@ impl Metrics {
                 "arouter_dropped_parameters_total",
                 "Parameters of requests that the provider's format cannot express.",
                 &["provider", "parameter"],
+            )?,
+            tool_calls: make.counters(
+                "arouter_tool_calls_total",
+                "Calls of tools in answers of models with several endpoints, by what they are.",
+                &["provider", "outcome"],
             )?,
             reloads: make.counters(
                 "arouter_config_reloads_total",
@@ -315,6 +287,12 @@ impl Metrics {
     /// Counts a request that a limit refused.
     pub fn count_refusal(&self, reason: &'static str) {
         self.refusals.with_label_values(&[reason]).inc();
+    }
+
+    /// Counts calls of tools; `outcome` is a verdict, or `skipped` for those that were not judged.
+    pub fn count_tool_calls(&self, provider: &str, outcome: &'static str, calls: usize) {
+        let calls = u64::try_from(calls).unwrap_or(u64::MAX);
+        self.tool_calls.with_label_values(&[provider, outcome]).inc_by(calls);
     }
 
     /// Counts a refused credential.

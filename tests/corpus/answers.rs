@@ -27,6 +27,7 @@ pub fn label(model: Option<&str>) -> AnswerLabel {
         created_s: 1_700_000_000,
         include_usage: true,
         exclude_reasoning: false,
+        shape: arouter::formats::Shape::Maker,
         charges: None,
     }
 }

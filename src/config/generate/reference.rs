@@ -79,6 +79,7 @@ fn orders() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("", fields_of::<c::Config>()),
         ("AccountConfig", fields_of::<c::AccountConfig>()),
         ("AdminConfig", fields_of::<c::AdminConfig>()),
+        ("AutoConfig", fields_of::<c::AutoConfig>()),
         ("BreakerConfig", fields_of::<c::BreakerConfig>()),
         ("DataPolicy", fields_of::<c::DataPolicy>()),
         ("DefaultsConfig", fields_of::<c::DefaultsConfig>()),

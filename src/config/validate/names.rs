@@ -21,6 +21,9 @@ pub(super) fn check(findings: &mut Findings<'_>) {
     for (name, targets) in &config.aliases {
         check_alias(findings, name, targets);
     }
+    for (index, model) in config.routing.auto.models.iter().enumerate() {
+        check_target(findings, &steps!["routing", "auto", "models", index], model);
+    }
     for (name, key) in &config.keys {
         for (index, provider) in key.allowed_providers.iter().flatten().enumerate() {
             check_provider(

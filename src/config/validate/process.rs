@@ -122,7 +122,7 @@ fn routing(findings: &mut Findings<'_>) {
         findings.error(&at, "the retry budget is not a share", "from 0 to 1, such as 0.2");
     }
     for (key, number, range) in [
-        ("consecutive_failures", u64::from(breaker.consecutive_failures), 1..=10_000),
+        ("consecutive_failures", u64::from(breaker.consecutive_failures), 0..=10_000),
         ("window_s", breaker.window_s, 1..=DAY_S),
         ("open_s", breaker.open_s, 1..=DAY_S),
         ("max_open_s", breaker.max_open_s, 1..=DAY_S),

@@ -35,6 +35,7 @@ pub(in crate::formats) fn label() -> AnswerLabel {
         created_s: 1,
         include_usage: true,
         exclude_reasoning: false,
+        shape: crate::formats::Shape::Maker,
         charges: Some(Arc::new(PerToken)),
     }
 }

@@ -31,6 +31,7 @@ fn label() -> AnswerLabel {
         created_s: 7,
         include_usage: true,
         exclude_reasoning: false,
+        shape: crate::formats::Shape::Maker,
         charges: None,
     }
 }

@@ -33,6 +33,7 @@ pub fn encode(response: &Response<'_>, label: &AnswerLabel) -> Bytes {
     );
     out.put_slice(br#","provider":"#);
     write_string(&mut out, &label.provider);
+    out.put_slice(br#","system_fingerprint":null"#);
     if let Some(tier) = &response.service_tier {
         out.put_slice(br#","service_tier":"#);
         write_string(&mut out, tier_word(tier));

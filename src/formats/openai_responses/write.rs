@@ -95,6 +95,8 @@ pub(super) fn envelope(answer: &Envelope<'_>, out: &mut BytesMut) {
     member(out, br#"{"id":"#, answer.id);
     out.put_slice(br#","object":"response","created_at":"#);
     number(out, answer.created_s);
+    // When an answer was completed is not known where it is written.
+    out.put_slice(br#","completed_at":null"#);
     member(out, br#","status":"#, answer.status.word());
     out.put_slice(br#","background":false,"error":"#);
     match answer.status {
@@ -113,6 +115,7 @@ pub(super) fn envelope(answer: &Envelope<'_>, out: &mut BytesMut) {
         }
         _ => out.put_slice(b"null"),
     }
+    out.put_slice(br#","frequency_penalty":null,"presence_penalty":null"#);
     out.put_slice(br#","instructions":null,"max_output_tokens":null,"max_tool_calls":null"#);
     member(out, br#","model":"#, answer.model);
     out.put_slice(br#","output":["#);

@@ -3,9 +3,10 @@
 //! The chunks of a stream begin alike, so that what precedes the first difference is remembered
 //! together with its rewritten form; most chunks are then one comparison and two copies.
 
+use super::openrouter::Words;
 use super::tap::{Piece, Reading};
-use crate::formats::AnswerLabel;
 use crate::formats::translator::output::Output;
+use crate::formats::{AnswerLabel, Shape};
 use crate::json::{Members, find, string_literal};
 use bytes::Bytes;
 use memchr::memmem::Finder;
@@ -21,6 +22,8 @@ pub(in crate::formats) struct Relabel {
     id: Bytes,
     model: Option<Bytes>,
     include_usage: bool,
+    /// For clients that want more written over.
+    openrouter: Option<Words>,
     /// Beginning of the last chunk up to the end of `id` and `model`, as it came.
     before: Vec<u8>,
     /// The same with both written over.
@@ -29,11 +32,12 @@ pub(in crate::formats) struct Relabel {
 
 impl Relabel {
     /// For one answer.
-    pub(in crate::formats) fn new(label: &AnswerLabel) -> Self {
+    pub(in crate::formats) fn new(label: &AnswerLabel, shape: Shape) -> Self {
         Self {
             id: string_literal(&label.id),
             model: label.model.as_deref().map(string_literal),
             include_usage: label.include_usage,
+            openrouter: (shape == Shape::OpenRouter).then(|| Words::new(label)),
             before: Vec::new(),
             after: Vec::new(),
         }
@@ -43,6 +47,10 @@ impl Relabel {
     pub(in crate::formats) fn forward(&mut self, piece: &Piece<'_>, out: &mut Output) {
         if !self.include_usage && is_usage_chunk(piece.data()) {
             return;
+        }
+        if let Some(written) = self.openrouter.as_ref().and_then(|words| words.chunk(piece.data()))
+        {
+            return piece.forward_with(&written, out);
         }
         if let Some(rest) = piece.frame.strip_prefix(self.before.as_slice())
             && !self.before.is_empty()

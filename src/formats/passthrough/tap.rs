@@ -5,26 +5,28 @@
 //! format's decoder, so that usage, finish, errors and the end mean what they mean in a translated
 //! stream. An event that is not understood passes: only errors and the missing end stop a stream.
 
-use super::{native, openai};
+use super::{native, openai, openrouter};
 use crate::chat::Event;
 use crate::formats::charge::{self, Charges, Sides};
 use crate::formats::translator::output::Output;
 use crate::formats::{
-    AnswerLabel, ApiFormat, FormatError, Observed, StreamDecoder, StreamFault, observe,
+    AnswerLabel, ApiFormat, FormatError, Observed, Shape, StreamDecoder, StreamFault, observe,
     stream_decoder,
 };
 use crate::json::{find, find_path};
 use crate::sse;
 use bytes::{Bytes, BytesMut};
+use memchr::memmem::Finder;
 use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// Reads one stream.
 pub(in crate::formats) struct Tap {
     format: Format,
     decoder: Box<dyn StreamDecoder>,
     charges: Option<Arc<dyn Charges>>,
+    shape: Shape,
 }
 
 /// What differs by format: which events are ordinary, and what is written over.
@@ -51,15 +53,17 @@ impl Tap {
     ) -> Result<Self, FormatError> {
         let decoder = stream_decoder(format)?;
         let model = native::Model::new(label.model.as_deref());
+        let shape = label.shape;
         let format = match format {
             ApiFormat::OpenAiResponses => Format::Responses(model),
             ApiFormat::Anthropic => Format::Anthropic(model),
             ApiFormat::Gemini => Format::Gemini(model),
-            ApiFormat::OpenAiChat | ApiFormat::Completions | ApiFormat::Bedrock => {
-                Format::OpenAi(openai::Relabel::new(label))
+            ApiFormat::OpenAiChat => Format::OpenAi(openai::Relabel::new(label, shape)),
+            ApiFormat::Completions | ApiFormat::Bedrock => {
+                Format::OpenAi(openai::Relabel::new(label, Shape::Maker))
             }
         };
-        Ok(Self { format, decoder, charges: label.charges.clone() })
+        Ok(Self { format, decoder, charges: label.charges.clone(), shape })
     }
 
     /// Reads a server-sent event and forwards what the client gets of it.
@@ -124,6 +128,12 @@ impl Tap {
             Piece { frame, data, name: piece.name }
         });
         let piece = told.as_ref().unwrap_or(piece);
+        let shaped = self.shaped(piece);
+        let shaped = shaped.as_ref().map(|(frame, data)| {
+            let data = data.clone();
+            Piece { frame, data, name: piece.name }
+        });
+        let piece = shaped.as_ref().unwrap_or(piece);
         match &mut self.format {
             Format::OpenAi(relabel) => relabel.forward(piece, out),
             Format::Responses(model) => model.forward(piece, &["response", "model"], out),
@@ -142,6 +152,7 @@ impl Tap {
         let data = piece.data();
         let reading = match &mut self.format {
             _ if !observed.saw_content || piece.name == Some("error") => Reading::Whole,
+            _ if observed.tool_calls.is_some() && brings_arguments(data) => Reading::Whole,
             Format::OpenAi(_) => openai::reading(data),
             Format::Anthropic(_) => native::anthropic_reading(data),
             Format::Responses(_) | Format::Gemini(_) => Reading::Whole,
@@ -153,13 +164,25 @@ impl Tap {
         let mut brings_usage = false;
         let mut sink = |event: Event<'_>| {
             brings_usage |= matches!(event, Event::Usage(_));
-            observe::event(observed, &event);
+            observe::passed(observed, &event);
         };
         match self.decoder.event(piece.name, data, &mut sink) {
             Ok(()) | Err(StreamFault::Malformed(_)) => {}
             Err(fault) => return Err(fault),
         }
         Ok(brings_usage.then(|| self.told(piece, observed)).flatten())
+    }
+
+    /// An event with a whole answer of the Responses format in it, for OpenRouter's clients, and
+    /// where its data lies then.
+    fn shaped(&self, piece: &Piece<'_>) -> Option<(Bytes, Range<usize>)> {
+        let Format::Responses(_) = self.format else { return None };
+        if self.shape != Shape::OpenRouter {
+            return None;
+        }
+        let written = openrouter::response_event(piece.data())?;
+        let place = piece.data.start..piece.data.start + written.len();
+        Some((charge::replaced(piece.frame, piece.data.clone(), &written), place))
     }
 
     /// The event with the cost told in its usage, and where its data lies then.
@@ -198,7 +221,7 @@ impl Tap {
             self.tail(tail, observed, out)?;
         }
         let told = observed.ended;
-        let finished = self.decoder.finish(&mut |event| observe::event(observed, &event));
+        let finished = self.decoder.finish(&mut |event| observe::passed(observed, &event));
         if finished.is_err() {
             // The error that the client will be told must not be glued to a torn line.
             out.end_event();
@@ -224,7 +247,7 @@ impl Tap {
                 return Ok(());
             }
             // An error that a provider sends as plain JSON although a stream was promised.
-            let mut sink = |event: Event<'_>| observe::event(observed, &event);
+            let mut sink = |event: Event<'_>| observe::passed(observed, &event);
             return self.decoder.event(None, tail, &mut sink);
         };
         let done = event.data.trim_ascii() == b"[DONE]";
@@ -247,11 +270,29 @@ pub(in crate::formats) struct Piece<'f> {
 }
 
 impl Piece<'_> {
+    /// Sends the event with other data.
+    pub(in crate::formats) fn forward_with(&self, data: &[u8], out: &mut Output) {
+        let before = self.frame.get(..self.data.start).unwrap_or_default();
+        let after = self.frame.get(self.data.end..).unwrap_or_default();
+        let buffer = out.buffer();
+        for part in [before, data, after] {
+            buffer.extend_from_slice(part);
+        }
+    }
+
     /// The event's data.
     pub(in crate::formats) fn data(&self) -> &[u8] {
         self.frame.get(self.data.clone()).unwrap_or_default()
     }
 }
+
+/// Whether an event may bring arguments of a call, which are gathered and not only counted.
+fn brings_arguments(data: &[u8]) -> bool {
+    ARGUMENTS.iter().any(|key| key.find(data).is_some())
+}
+
+static ARGUMENTS: LazyLock<[Finder<'static>; 2]> =
+    LazyLock::new(|| ["\"arguments\"", "\"partial_json\""].map(Finder::new));
 
 /// The data of a frame that is one `data:` line and its blank line, as almost all are.
 fn single_line(frame: &[u8]) -> Option<Range<usize>> {

@@ -280,6 +280,7 @@ impl Pair {
             created_s: 1,
             include_usage: true,
             exclude_reasoning: false,
+            shape: crate::formats::Shape::Maker,
             charges: None,
         };
         let new = Translator::new(self.upstream, self.client, self.to, label).unwrap();

@@ -10,7 +10,7 @@ use super::{Exchange, Job};
 use crate::error::GatewayError;
 use crate::formats::charge::Charges;
 use crate::formats::translator::Translator;
-use crate::formats::{self, AnswerLabel, ApiFormat, Framing};
+use crate::formats::{self, AnswerLabel, ApiFormat, Framing, Shape};
 use crate::routing::Candidate;
 use bytes::Bytes;
 use pingora::http::ResponseHeader;
@@ -24,8 +24,11 @@ impl Exchange<'_> {
             model: self.admitted.shown.name(candidate),
             provider: Arc::clone(&candidate.provider.display_name),
             created_s: self.services.clock.unix_s(),
-            include_usage: self.settings.always_stream_usage || self.admitted.wants_usage,
+            include_usage: self.settings.always_stream_usage
+                || self.admitted.wants_usage
+                || self.admitted.shape == Shape::OpenRouter,
             exclude_reasoning: self.back.hides_reasoning,
+            shape: self.admitted.shape,
             charges: self.charges(candidate),
         }
     }
@@ -52,6 +55,11 @@ impl Exchange<'_> {
         };
         let upstream = candidate.format();
         let translator = Translator::new(upstream, client, framing, self.label(candidate))?;
+        let translator = if self.admitted.steering.judges_tools {
+            translator.with_tool_calls()
+        } else {
+            translator
+        };
         let framing = candidate.provider.vendor.stream_framing();
         let translator = match framing {
             Framing::EventStream => translator.with_upstream_framing(framing),

@@ -19,6 +19,7 @@ use crate::json::Body;
 use crate::providers::{ProviderKey, UpstreamCall, classify, retry_after};
 use crate::routing::Candidate;
 use std::sync::Arc;
+use std::time::Instant;
 
 impl<'e> Exchange<'e> {
     /// Asks one endpoint. A connection that turns out to be dead, or a token that is refused, is
@@ -84,9 +85,9 @@ impl<'e> Exchange<'e> {
         client: &mut Downstream<'_>,
         keep_alive: &mut KeepAlive,
     ) -> Result<UpstreamAnswer, GatewayError> {
-        let deadline = self.deadline(outgoing.provider).into();
+        let deadline = self.deadline(outgoing.provider);
         let sending = dispatch::send(self.connector(), outgoing, connection);
-        let sending = tokio::time::timeout_at(deadline, sending);
+        let sending = tokio::time::timeout_at(deadline.into(), sending);
         tokio::pin!(sending);
         loop {
             let due = keep_alive.due_at();
@@ -99,7 +100,14 @@ impl<'e> Exchange<'e> {
             tokio::select! {
                 biased;
                 sent = &mut sending => {
-                    return sent.unwrap_or_else(|_| Err(GatewayError::late(TimeLimit::Total)));
+                    let late = GatewayError::late(TimeLimit::Total);
+                    return match sent {
+                        Ok(Err(error)) if error.late.is_some() && Instant::now() >= deadline => {
+                            Err(late)
+                        }
+                        Ok(sent) => sent,
+                        Err(_) => Err(late),
+                    };
                 }
                 gone = client.gone() => {
                     let Some(_permit) = detach::permit(self.services, outgoing.provider) else {

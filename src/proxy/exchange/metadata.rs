@@ -6,6 +6,7 @@
 use super::{Exchange, Job};
 use crate::formats::annotate::{self, Member};
 use crate::routing::Candidate;
+use crate::routing::auto::Explanation;
 use crate::store::Generation;
 use bytes::Bytes;
 use http::HeaderMap;
@@ -29,6 +30,24 @@ struct Metadata<'m> {
     is_byok: bool,
     endpoints: Endpoints<'m>,
     attempts: Vec<Tried<'m>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pipeline: Vec<Step<'m>>,
+}
+
+/// Something that had a say before a model was asked.
+#[derive(Serialize)]
+struct Step<'m> {
+    r#type: &'static str,
+    name: &'static str,
+    summary: String,
+    data: &'m Explanation,
+}
+
+impl<'m> Step<'m> {
+    fn of(explanation: &'m Explanation) -> Self {
+        let summary = explanation.reasons.join("; ");
+        Self { r#type: "plugin", name: "auto-router", summary, data: explanation }
+    }
 }
 
 #[derive(Serialize)]
@@ -67,11 +86,7 @@ impl Exchange<'_> {
     }
 
     /// A whole answer with the metadata, if the caller wants them and its format has a place.
-    pub fn annotated(
-        &self,
-        body: Bytes,
-        (record, candidate): (&Generation, &Candidate),
-    ) -> Bytes {
+    pub fn annotated(&self, body: Bytes, (record, candidate): (&Generation, &Candidate)) -> Bytes {
         use crate::formats::ApiFormat::Gemini;
         if !matches!(self.admitted.job, Job::Chat { client, .. } if client != Gemini) {
             return body;
@@ -127,19 +142,27 @@ impl Exchange<'_> {
                 available: listed(candidates, answering),
             },
             attempts,
+            pipeline: self.admitted.steering.auto.iter().map(Step::of).collect(),
         };
         serde_json::to_vec(&metadata).ok().map(Bytes::from)
     }
 
     /// OpenRouter's word for how the candidates were found.
     fn strategy(&self, requested: &str) -> &'static str {
+        if let Some(explanation) = &self.admitted.steering.auto {
+            return explanation.router;
+        }
         let candidates = &self.admitted.plan.candidates;
         let Some(first) = candidates.first() else { return "direct" };
         let has_several = candidates.iter().any(|next| next.canonical != first.canonical);
         let (_, bare) = first.canonical.split_once('/').unwrap_or_default();
         match () {
             () if requested == &*first.canonical || requested == bare => {
-                if has_several { "fallback" } else { "direct" }
+                if has_several {
+                    "fallback"
+                } else {
+                    "direct"
+                }
             }
             () if requested.contains('/') || requested.is_empty() => "direct",
             () => "alias",

@@ -6,12 +6,12 @@
 use super::super::dispatch::Outgoing;
 use super::super::failover::{self, Failures};
 use super::super::settle::UsageGuard;
-use super::Exchange;
+use super::{Exchange, refusal};
 use crate::error::{GatewayError, Kind, Retry, TimeLimit};
-use crate::routing::health::{NoKey, Permit, RetryIn};
+use crate::routing::health::{Permit, RetryIn};
 use crate::routing::{Candidate, Plan};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// An endpoint that is about to be asked.
 pub(super) struct Target<'e> {
@@ -144,18 +144,17 @@ impl<'e> Exchange<'e> {
         let health = &self.services.health;
         let (now_ms, slug) = (health.now_ms(), &candidate.provider.slug);
         let endpoint = health.endpoint(slug, &candidate.upstream_model);
-        let permit = endpoint.enter(now_ms).map_err(|RetryIn { ms }| left_alone(ms))?;
+        let permit = endpoint.enter(now_ms).map_err(|RetryIn { ms }| refusal::left_alone(ms))?;
         guard.holds().enter_model(self.services, candidate)?;
         let provider = health.provider(slug);
         if cursor.attempts == 0 {
             provider.note_request(now_ms);
         } else if !provider.may_retry(now_ms) {
-            let text = "the provider gets no more retries at the moment";
-            return Err(GatewayError::upstream(Kind::ProviderOverloaded, text));
+            return Err(refusal::no_retry());
         }
         let asked = (&*candidate.upstream_model, &*cursor.keys);
         let picked = provider.keys.pick(&candidate.provider.keys, asked, now_ms);
-        let key = picked.map_err(no_key)?.map(|(index, key)| {
+        let key = picked.map_err(refusal::no_key)?.map(|(index, key)| {
             cursor.keys.push(index);
             key
         });
@@ -163,25 +162,4 @@ impl<'e> Exchange<'e> {
         let outgoing = self.outgoing((candidate, key), body)?;
         Ok(Target { candidate, outgoing, permit: Some(permit) })
     }
-}
-
-/// The endpoint failed too often.
-fn left_alone(wait_ms: u64) -> GatewayError {
-    let text = "the provider fails too often and is left alone for a while";
-    GatewayError::upstream(Kind::ProviderOverloaded, text)
-        .with_retry_after(Some(Duration::from_millis(wait_ms)))
-}
-
-/// No key of the provider may be used for the model, at the moment or at all.
-pub(in crate::proxy) fn no_key(none: NoKey) -> GatewayError {
-    let Some(wait_ms) = none.retry_in_ms else {
-        let text = "no key of the provider may be used for this model";
-        return GatewayError::upstream(Kind::ProviderUnavailable, text);
-    };
-    let (kind, text) = if none.is_limited {
-        (Kind::RateLimitExceeded, "the provider's rate limit is exceeded")
-    } else {
-        (Kind::ProviderOverloaded, "no key of the provider can be used at the moment")
-    };
-    GatewayError::upstream(kind, text).with_retry_after(Some(Duration::from_millis(wait_ms)))
 }

@@ -70,11 +70,7 @@ fn the_last_attempt_speaks_for_all() {
         (vec![failed(Gone), limited(7)], Kind::RateLimitExceeded, Some(7)),
         (vec![limited(7), failed(Gone)], Gone, None),
         (vec![limited(7), limited(3), limited(9)], Kind::RateLimitExceeded, Some(3)),
-        (
-            vec![limited(7), failed(Kind::RateLimitExceeded)],
-            Kind::RateLimitExceeded,
-            Some(7),
-        ),
+        (vec![limited(7), failed(Kind::RateLimitExceeded)], Kind::RateLimitExceeded, Some(7)),
         (vec![limited(2), waiting(Overloaded, 9)], Overloaded, Some(2)),
     ];
     for (attempts, kind, wait_s) in cases {

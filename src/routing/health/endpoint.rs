@@ -230,7 +230,7 @@ impl EndpointHealth {
     fn failed(&self, passage: Passage, kind: Kind, now_ms: u64) {
         self.count(BAD, now_ms);
         let rules = **self.rules.load();
-        let too_many = self.fails_too_often(&rules, now_ms);
+        let too_many = rules.opens && self.fails_too_often(&rules, now_ms);
         let change = self.breaker.failed(passage, (now_ms, too_many), rules.thresholds);
         self.tell(change, kind.name());
     }

@@ -13,6 +13,8 @@ pub(super) const RATE_SLOTS: usize = 30;
 pub(super) struct Rules {
     /// When a breaker opens, and for how long.
     pub(super) thresholds: Thresholds,
+    /// Whether a breaker opens at all.
+    pub(super) opens: bool,
     /// Width of a slot of the window over which the failure rate is watched, in milliseconds.
     pub(super) rate_slot_ms: u64,
     /// Retries a failing provider gets for each thousand requests.
@@ -23,13 +25,15 @@ impl Rules {
     /// What the configuration says.
     pub(super) fn new(config: &RoutingConfig) -> Self {
         let BreakerConfig { consecutive_failures, window_s, open_s, max_open_s } = config.breaker;
+        let opens = consecutive_failures > 0;
         let slots = u64::try_from(RATE_SLOTS).unwrap_or(1);
         Self {
             thresholds: Thresholds {
-                consecutive_failures: u64::from(consecutive_failures),
+                consecutive_failures: if opens { consecutive_failures.into() } else { u64::MAX },
                 open_ms: open_s.saturating_mul(1_000),
                 max_open_ms: max_open_s.saturating_mul(1_000),
             },
+            opens,
             rate_slot_ms: window_s.saturating_mul(1_000).div_ceil(slots).max(1),
             retries_per_thousand: per_thousand(config.retry_budget),
         }

@@ -235,9 +235,8 @@ const DISPLAY_NAMES: &[(&str, &str)] = &[("xai", "xAI"), ("vllm", "vLLM")];
 const STREAM_FIRST_BYTE_MS: u64 = 60_000;
 
 fn timeouts(config: config::Timeouts) -> Timeouts {
-    let first_byte = |unless_said| {
-        Duration::from_millis(config.first_byte_ms.unwrap_or(unless_said))
-    };
+    let first_byte =
+        |unless_said| Duration::from_millis(config.first_byte_ms.unwrap_or(unless_said));
     Timeouts {
         first_byte: first_byte(STREAM_FIRST_BYTE_MS),
         whole_first_byte: first_byte(config.total_ms),

@@ -179,6 +179,20 @@ def genai_client(stack):
 
 
 @pytest.fixture
+def router(stack):
+    """Makes clients of OpenRouter's SDK, which try everything once: `router(key)`."""
+    from openrouter import OpenRouter
+
+    def make(key=None):
+        return OpenRouter(
+            api_key=key or stack.keys["full"], server_url=f"{stack.url}/api/v1",
+            retry_config=None, timeout_ms=20_000,
+        )
+
+    return make
+
+
+@pytest.fixture
 def openai(openai_client):
     return openai_client()
 
@@ -191,6 +205,21 @@ def anthropic(anthropic_client):
 @pytest.fixture
 def genai(genai_client):
     return genai_client()
+
+
+def strangers(value, path="answer"):
+    """Where an answer of OpenRouter's SDK holds what its schema does not know: a variant that it
+    only keeps raw, because the type is unknown or a member was refused."""
+    if getattr(value, "is_unknown", False):
+        return [f"{path}: {value!r}"]
+    if isinstance(value, dict):
+        return [found for key, one in value.items() for found in strangers(one, f"{path}.{key}")]
+    if isinstance(value, (list, tuple)):
+        return [found for at, one in enumerate(value) for found in strangers(one, f"{path}[{at}]")]
+    if hasattr(value, "model_fields_set"):
+        members = {name: getattr(value, name) for name in value.model_fields_set}
+        return strangers(members, path)
+    return []
 
 
 def usd(tokens, price_per_million):

@@ -12,17 +12,6 @@ from conftest import OPENAI_MODEL
 END = datetime(2099, 12, 31, 23, 59, 59, tzinfo=timezone.utc)
 
 
-@pytest.fixture
-def router(stack):
-    """Makes clients of OpenRouter's SDK: `router(key)`."""
-    from openrouter import OpenRouter
-
-    def make(key):
-        return OpenRouter(api_key=key, server_url=f"{stack.url}/api/v1", timeout_ms=20_000)
-
-    return make
-
-
 def call(stack, method, path, key, body=None, **headers):
     """Status and answer of a plain request; amounts keep their digits."""
     headers = {"authorization": f"Bearer {key}", "content-type": "application/json", **headers}

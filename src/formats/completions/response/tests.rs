@@ -17,6 +17,7 @@ fn label() -> AnswerLabel {
         created_s: 7,
         include_usage: true,
         exclude_reasoning: false,
+        shape: crate::formats::Shape::Maker,
         charges: None,
     }
 }

@@ -18,6 +18,7 @@ fn label(include_usage: bool) -> AnswerLabel {
         created_s: 7,
         include_usage,
         exclude_reasoning: false,
+        shape: crate::formats::Shape::Maker,
         charges: None,
     }
 }

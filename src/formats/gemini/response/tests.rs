@@ -88,6 +88,7 @@ fn label() -> crate::formats::AnswerLabel {
         created_s: 1,
         include_usage: true,
         exclude_reasoning: false,
+        shape: crate::formats::Shape::Maker,
         charges: None,
     }
 }

@@ -14,6 +14,7 @@ fn label() -> AnswerLabel {
         created_s: 7,
         include_usage: true,
         exclude_reasoning: false,
+        shape: crate::formats::Shape::Maker,
         charges: None,
     }
 }
@@ -46,7 +47,7 @@ fn a_plain_answer_says_no_more_than_it_must() {
         Usage { prompt: Some(5), completion: Some(2), cached: Some(4), ..Usage::default() };
     assert_eq!(
         encode(&response, &label()),
-        r#"{"id":"gen-1-abc","object":"chat.completion","created":7,"model":"acme/model","provider":"Acme","choices":[{"index":0,"finish_reason":"stop","native_finish_reason":"end_turn","message":{"role":"assistant","content":"Paris."}}],"usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7,"prompt_tokens_details":{"cached_tokens":4,"cache_write_tokens":0,"audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":0}}}"#
+        r#"{"id":"gen-1-abc","object":"chat.completion","created":7,"model":"acme/model","provider":"Acme","system_fingerprint":null,"choices":[{"index":0,"finish_reason":"stop","native_finish_reason":"end_turn","message":{"role":"assistant","content":"Paris."}}],"usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7,"prompt_tokens_details":{"cached_tokens":4,"cache_write_tokens":0,"audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":0}}}"#
     );
 }
 

@@ -20,6 +20,7 @@ fn label() -> AnswerLabel {
         created_s: 1,
         include_usage: true,
         exclude_reasoning: false,
+        shape: crate::formats::Shape::Maker,
         charges: None,
     }
 }

@@ -16,6 +16,7 @@ fn label() -> AnswerLabel {
         created_s: 1,
         include_usage: false,
         exclude_reasoning: false,
+        shape: crate::formats::Shape::Maker,
         charges: None,
     }
 }

@@ -17,6 +17,7 @@ pub(super) fn label() -> AnswerLabel {
         created_s: 1,
         include_usage: false,
         exclude_reasoning: false,
+        shape: crate::formats::Shape::Maker,
         charges: None,
     }
 }

@@ -19,6 +19,7 @@ fn label(exclude_reasoning: bool) -> AnswerLabel {
         created_s: 1,
         include_usage: true,
         exclude_reasoning,
+        shape: crate::formats::Shape::Maker,
         charges: None,
     }
 }
