@@ -26,7 +26,8 @@ fn files(module: &str) -> Vec<PathBuf> {
     let path = module.replace("::", "/");
     let inner = path.strip_suffix("/tests").map(str::to_owned);
     let names = [Some(path), inner];
-    let names = names.iter().flatten().map(|name| format!("{name}.rs"));
+    let both = |name: &String| [format!("{name}.rs"), format!("{name}/mod.rs")];
+    let names = names.iter().flatten().flat_map(both);
     let folders = ["tests/it", "tests", "src"];
     names.flat_map(|name| folders.map(|folder| root().join(folder).join(&name))).collect()
 }
