@@ -122,7 +122,7 @@ async fn names_that_are_not_resolved() {
     let slow = join_all(models.iter().map(|model| async {
         let (answer, took) = ask(&rig, &[model], false).await;
         assert_eq!(answer.status, 502, "{}", answer.text());
-        assert!(took < Duration::from_millis(2500), "{took:?}");
+        assert!(took < Duration::from_millis(3500), "{took:?}");
     }));
     let others = async {
         tokio::time::sleep(Duration::from_millis(500)).await;
@@ -135,7 +135,7 @@ async fn names_that_are_not_resolved() {
     };
     let (_, during) = tokio::join!(slow, others);
     assert!(during <= before + 4, "{before} threads became {during}");
-    assert_unreachable(&rig, "late", 502, Duration::from_millis(2500)).await;
+    assert_unreachable(&rig, "late", 502, Duration::from_millis(3500)).await;
 }
 
 #[tokio::test]

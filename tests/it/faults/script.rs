@@ -56,6 +56,9 @@ pub enum Expect {
     Broken,
     /// This status with an error, and an answer if there is another provider.
     Status(u16),
+    /// A status that does not tell whose key was refused, and an answer if there is another
+    /// provider; what is known of the key is remembered.
+    KeyRefused,
     /// It is not asked.
     Nothing,
 }
@@ -196,7 +199,7 @@ impl Stage {
         let expected = match expect {
             Expect::Fine => "complete",
             Expect::Broken => "partial",
-            Expect::Status(_) | Expect::Nothing => "failed",
+            Expect::Status(_) | Expect::KeyRefused | Expect::Nothing => "failed",
         };
         let is_free = record["data"]["total_cost"] == 0;
         if outcome != expected || (expected == "failed" && !is_free) {
@@ -212,8 +215,12 @@ impl Stage {
         ask: Ask,
         stream: bool,
     ) -> Result<(), String> {
-        let Expect::Status(status) = expect else { return Ok(()) };
-        if status < 429 || ask.client != Client::OpenAi {
+        let fails_over = match expect {
+            Expect::Status(status) => status >= 429,
+            Expect::KeyRefused => true,
+            Expect::Fine | Expect::Broken | Expect::Nothing => false,
+        };
+        if !fails_over || ask.client != Client::OpenAi {
             return Ok(());
         }
         let messages = json!([{ "role": "user", "content": case.name }]);
@@ -241,6 +248,7 @@ pub fn judge(
                 if ask.client == Client::Anthropic && expected == 503 { 529 } else { expected };
             status == expected && text.contains("\"error\"") && !text.contains("one")
         }
+        Expect::KeyRefused => matches!(status, 502 | 503 | 529) && text.contains("\"error\""),
         Expect::Fine => {
             status == 200 && content().contains("one two") && !text.contains("\"error\"")
         }
