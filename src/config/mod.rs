@@ -61,7 +61,6 @@ pub use self::store::{StoreConfig, StoreUrl, Unrecorded};
 pub(crate) use self::syntax::parse_yaml;
 pub use self::telemetry::{LogConfig, LogFormat, LogLevel};
 pub(crate) use self::tree::{Node, Position, Value};
-pub use self::unenforced::is_unenforced;
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -11,13 +11,13 @@ use serde::{Deserialize, Serialize};
 pub struct RoutingConfig {
     /// Most attempts made for one request, over all keys, endpoints and models.
     pub max_attempts: u32,
-    /// Share of a provider's requests that may be retries, from 0 to 1. Not enforced by this version.
+    /// Retries that a failing provider gets, as a share of its requests, from 0 to 1. One that answers gets all.
     pub retry_budget: f64,
     /// Whether a request with several models goes on to the next when the prompt is too long.
     pub fallback_on_context_length: bool,
     /// Whether a request with several models goes on to the next when one refuses the content.
     pub fallback_on_content_policy: bool,
-    /// When an endpoint is left alone, and for how long. Not enforced by this version.
+    /// When an endpoint is left alone, and for how long.
     pub breaker: BreakerConfig,
     /// Models for requests that leave the choice to the gateway.
     pub auto: AutoConfig,
@@ -44,17 +44,18 @@ pub struct AutoConfig {
     pub models: Vec<String>,
 }
 
-/// The circuit breaker of each endpoint.
+/// When an endpoint (a model of a provider) is left alone: the circuit breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct BreakerConfig {
-    /// Failures in a row that open it; 0: nothing opens it.
+    /// Failures in a row after which an endpoint is left alone; 0: nothing makes it so. So it is
+    /// too when more than half of at least 20 calls in the window failed.
     pub consecutive_failures: u32,
     /// Window over which the failure rate is watched, in seconds.
     pub window_s: u64,
-    /// How long it first stays open, in seconds; doubled each time it opens again.
+    /// How long it is first left alone, in seconds; doubled each time that the one call which then tries it fails.
     pub open_s: u64,
-    /// Longest time it stays open, in seconds.
+    /// Longest time it is left alone, in seconds. After as long without trouble the times begin anew.
     pub max_open_s: u64,
 }
 

@@ -111,6 +111,7 @@ mod tests {
             include_usage: true,
             exclude_reasoning: false,
             charges: None,
+            shape: crate::formats::Shape::Maker,
         }
     }
 

@@ -11,6 +11,7 @@ pub mod key_pool;
 pub mod known;
 pub mod openai_compatible;
 pub mod provider;
+pub mod retry_after;
 
 pub mod azure;
 pub mod bedrock;
@@ -24,6 +25,7 @@ pub mod sigv4;
 pub use body_edit::BodyEdit;
 pub use key_pool::{KeyPool, ProviderKey};
 pub use provider::{Provider, Timeouts};
+pub use retry_after::retry_after;
 
 use crate::error::{Blame, GatewayError, Kind, Retry};
 use crate::formats::{ApiFormat, Framing, UpstreamFailure};
@@ -189,73 +191,9 @@ fn shortened(text: &str) -> String {
     text.chars().take(MAX_PROVIDER_MESSAGE_CHARS).collect()
 }
 
-/// The wait a response asks for: `retry-after-ms`, or `Retry-After` as seconds or as a date.
-///
-/// A past date is no wait; anything unreadable is one second.
-pub fn retry_after(headers: &HeaderMap, now_unix_s: u64) -> Option<Duration> {
-    if let Some(millis) = headers.get("retry-after-ms") {
-        let parsed = millis.to_str().ok().and_then(|text| text.trim().parse::<u64>().ok());
-        return Some(parsed.map_or(Duration::from_secs(1), Duration::from_millis));
-    }
-    let text = headers.get(http::header::RETRY_AFTER)?.to_str().ok().map(str::trim);
-    let wait = text.and_then(|text| match text.parse::<f64>() {
-        Ok(seconds) if seconds.is_finite() => {
-            Some(Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(MAX_RETRY_AFTER))
-        }
-        _ => {
-            let date = httpdate::parse_http_date(text).ok()?;
-            let now = std::time::UNIX_EPOCH + Duration::from_secs(now_unix_s);
-            Some(date.duration_since(now).unwrap_or_default())
-        }
-    });
-    Some(wait.unwrap_or(Duration::from_secs(1)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn waits_in_every_notation() {
-        let now = 784_111_777; // Sun, 06 Nov 1994 08:49:37 GMT
-        let cases = [
-            ("retry-after", "5", Some(5_000)),
-            ("retry-after", "0", Some(0)),
-            ("retry-after", "-3", Some(0)),
-            ("retry-after", "1.5", Some(1_500)),
-            ("retry-after", "Sun, 06 Nov 1994 08:49:47 GMT", Some(10_000)),
-            ("retry-after", "Sun, 06 Nov 1994 08:00:00 GMT", Some(0)),
-            ("retry-after", "soon", Some(1_000)),
-            ("retry-after", "NaN", Some(1_000)),
-            ("retry-after-ms", "250", Some(250)),
-            ("retry-after-ms", "x", Some(1_000)),
-            ("date", "5", None),
-        ];
-        for (name, value, expected_ms) in cases {
-            let mut headers = HeaderMap::new();
-            headers.insert(name, value.parse().unwrap());
-            let wait = retry_after(&headers, now);
-            assert_eq!(wait, expected_ms.map(Duration::from_millis), "{name}: {value}");
-        }
-    }
-
-    #[test]
-    fn what_one_model_refuses_another_may_take() {
-        for (kind, expected) in [
-            (Kind::ContextLengthExceeded, Retry::OtherModel),
-            (Kind::ContentPolicyViolation, Retry::OtherModel),
-            (Kind::InvalidRequest, Retry::Never),
-            (Kind::NotFound, Retry::Never),
-            (Kind::PayloadTooLarge, Retry::Never),
-            (Kind::ProviderOverloaded, Retry::OtherEndpoint),
-            (Kind::Server, Retry::OtherEndpoint),
-            (Kind::RequestTimeout, Retry::OtherEndpoint),
-            (Kind::RateLimitExceeded, Retry::OtherKey),
-        ] {
-            let failure = UpstreamFailure { kind, code: None, message: None, retry_after: None };
-            assert_eq!(classify(failure, None).retry, expected, "{kind:?}");
-        }
-    }
 
     #[test]
     fn our_key_refused_is_not_the_callers_fault() {

@@ -139,7 +139,7 @@ mod tests {
     use super::*;
     use crate::error::Kind;
     use crate::formats::openai_chat::dialect::OPENAI;
-    use crate::providers::vendor;
+    use crate::providers::{ProviderKey, vendor};
     use crate::upstream::{Http2, UpstreamOptions};
 
     fn provider(keys: Vec<ProviderKey>) -> Provider {

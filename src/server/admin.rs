@@ -25,6 +25,7 @@ impl Admin {
     fn metrics(&self) -> Response<Vec<u8>> {
         let lag = self.services.recorder.lag_bytes();
         self.services.metrics.usage_journal_lag_bytes.set(i64::try_from(lag).unwrap_or(i64::MAX));
+        self.services.health.show(&self.services.metrics.health);
         match self.services.metrics.render() {
             Ok(text) => response(StatusCode::OK, "text/plain; version=0.0.4", text),
             Err(error) => failure(&error.to_string()),

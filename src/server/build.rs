@@ -141,6 +141,17 @@ pub fn model(config: &Config, id: &str, entry: &ModelConfig) -> Model {
     }
 }
 
+/// The endpoints that the configuration names: providers' slugs and their own names of models.
+pub fn named_endpoints(config: &Config) -> Vec<(Box<str>, Box<str>)> {
+    let models = config.models.iter().map(|(id, entry)| model(config, id, entry));
+    let named = |endpoint: &Endpoint| {
+        let slug =
+            config.provider(&endpoint.provider).map_or(&*endpoint.provider, |(slug, _)| slug);
+        (slug.into(), (*endpoint.upstream_model).into())
+    };
+    models.flat_map(|model| model.endpoints.iter().map(named).collect::<Vec<_>>()).collect()
+}
+
 /// What is known without the configuration of a model that a configured provider serves.
 pub fn known_model(
     config: &Config,

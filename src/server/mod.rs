@@ -217,12 +217,14 @@ fn services(
         .map_err(|error| StartError::Journal(error.to_string()))?;
     let metrics = Metrics::new().map_err(|error| StartError::Internal(error.to_string()))?;
     let journal = Arc::new(journal);
+    let health = Health::new(&loaded.config.routing);
+    health.configure(&loaded.config.routing, build::named_endpoints(&loaded.config));
     let services = Arc::new(Services {
         snapshot: ArcSwap::from_pointee(build::snapshot(loaded, secrets, &meters)?),
         authenticator,
         key_book,
         meters,
-        health: Arc::new(Health::new(&loaded.config.routing)),
+        health: Arc::new(health),
         sticky: StickyTable::default(),
         exacto: Board::default(),
         tool_judge: ToolJudge::default(),

@@ -118,7 +118,8 @@ impl Reloader {
             .map_err(|error| error.to_string())?;
         self.replace_certificate(&loaded.config, &secrets)?;
         self.services.snapshot.store(Arc::new(snapshot));
-        self.services.health.configure(&loaded.config.routing);
+        let named = build::named_endpoints(&loaded.config);
+        self.services.health.configure(&loaded.config.routing, named);
         Ok(loaded)
     }
 

@@ -5,12 +5,11 @@
 //! but one map read. Labels come from tables (routes, configured providers and models), never from
 //! what a client sent.
 
-mod parameters;
-
+use super::health_metrics::HealthMetrics;
+use super::parameters::PARAMETERS;
 use crate::error::TimeLimit;
 use crate::money::PicoUsd;
 use dashmap::DashMap;
-use parameters::PARAMETERS;
 use prometheus::{
     Counter, Encoder, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
     IntGauge, Opts, Registry, TextEncoder,
@@ -60,6 +59,8 @@ pub struct Metrics {
     cost_usd: Counter,
     config_info: prometheus::IntGaugeVec,
     last_reload_success: Gauge,
+    /// How endpoints and keys are doing.
+    pub health: HealthMetrics,
     /// Requests being served.
     pub requests_in_flight: IntGauge,
     /// Requests whose client left before the end.
@@ -93,6 +94,7 @@ impl Metrics {
     pub fn new() -> Result<Self, prometheus::Error> {
         let make = Maker(Registry::new());
         let metrics = Self {
+            health: HealthMetrics::new(&make.0)?,
             series: DashMap::new(),
             requests: requests(&make)?,
             durations: durations()?,

@@ -1,7 +1,8 @@
 """Starts the mock provider and the gateway in front of it, for the SDK tests of every language.
 
 As a program it prints one line of JSON (addresses, keys, log files) and serves until its standard
-input ends, so that it never outlives the tests that started it. The Python tests import it.
+input ends, so that it never outlives the tests that started it. A line of input stands between two
+tests: it forgets the trouble of the first and prints a line. The Python tests import it.
 Standard library only; everything listens on 127.0.0.1.
 """
 
@@ -24,6 +25,14 @@ START_TIMEOUT_S = 15
 FIRST_PORT, PORTS = 10_000, 5_000
 STOP_TIMEOUT_S = 10
 LOG_TAIL_BYTES = 8000
+# The provider keys; the number makes them new ones.
+UPSTREAM_KEYS = {
+    "OPENAI_API_KEY": "sk-upstream-openai-{}-0oai",
+    "ANTHROPIC_API_KEY": "sk-upstream-anthropic-{}-0ant",
+    "GEMINI_API_KEY": "upstream-gemini-{}-0gem",
+}
+# Answers of a provider after which a key is left alone for a while.
+TROUBLE = {401, 402, 403, 429}
 
 
 class Stack:
@@ -38,11 +47,8 @@ class Stack:
             "google_only": "lr_live_" + secrets.token_hex(24),
             "manager": "lr_mgmt_" + secrets.token_hex(24),
         }
-        self.upstream_keys = {
-            "OPENAI_API_KEY": "sk-upstream-openai-0oai",
-            "ANTHROPIC_API_KEY": "sk-upstream-anthropic-0ant",
-            "GEMINI_API_KEY": "upstream-gemini-0gem",
-        }
+        self.upstream_keys = {}
+        self.key_changes = self.seen = 0
         try:
             self._start()
         except BaseException:
@@ -53,6 +59,8 @@ class Stack:
         binary = os.environ.get("AROUTER_BIN", str(ROOT / "target" / "debug" / "arouter"))
         gateway, admin, mock = free_addresses(3)
         self.url, self.mock_url = f"http://{gateway}", f"http://{mock}"
+        self.admin_url = f"http://{admin}"
+        self._write_upstream_keys()
         journal = str(self.folder / "mock.jsonl")
         script = str(HERE / "mock.toml")
         arguments = ["--listen", mock, "--journal", journal, "--script", script]
@@ -67,7 +75,6 @@ class Stack:
 
     def _spawn(self, name, command):
         environment = {"PATH": os.environ.get("PATH", ""), "HOME": str(self.folder)}
-        environment |= self.upstream_keys
         environment["AROUTER_TEST_KEY"] = self.keys["full"]
         environment["AROUTER_TEST_KEY_OPENAI"] = self.keys["openai_only"]
         environment["AROUTER_TEST_KEY_GOOGLE"] = self.keys["google_only"]
@@ -93,6 +100,23 @@ class Stack:
                     raise RuntimeError(f"{name} does not answer:\n{self.log(name)}") from None
                 time.sleep(0.02)
 
+    def _write_upstream_keys(self):
+        self.key_changes += 1
+        for name, form in UPSTREAM_KEYS.items():
+            self.upstream_keys[name] = form.format(self.key_changes)
+            (self.folder / name).write_text(self.upstream_keys[name])
+
+    def forget_trouble(self):
+        """Gives the gateway other provider keys, if it has reason by now to leave the present ones
+        alone: what one test scripts must not be the next one's answer."""
+        with urllib.request.urlopen(f"{self.mock_url}/__journal?since={self.seen}", timeout=5) as answer:
+            entries = json.load(answer)
+        self.seen = max([self.seen, *(entry["seq"] for entry in entries)])
+        if any(entry["status"] in TROUBLE for entry in entries):
+            self._write_upstream_keys()
+            request = urllib.request.Request(f"{self.admin_url}/api/v1/config/reload", method="POST")
+            urllib.request.urlopen(request, timeout=10).close()
+
     def log(self, name):
         """The end of what a process printed."""
         path = self.folder / f"{name}.log"
@@ -109,7 +133,6 @@ class Stack:
             "gateway": self.url,
             "mock": self.mock_url,
             "keys": self.keys,
-            "upstream_keys": self.upstream_keys,
             "folder": str(self.folder),
         }
 
@@ -146,7 +169,9 @@ def main():
     stack = Stack()
     try:
         print(json.dumps(stack.description()), flush=True)
-        sys.stdin.read()
+        for _ in sys.stdin:
+            stack.forget_trouble()
+            print(flush=True)
     finally:
         fallen = stack.fallen()
         stack.stop()

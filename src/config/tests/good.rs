@@ -92,7 +92,7 @@ format = "json"
 fn the_documented_example_loads_and_says_what_is_without_effect() {
     let loaded = load_text(EXAMPLE).unwrap();
     let warned: Vec<String> = loaded.warnings.iter().map(|w| w.message.clone()).collect();
-    let names = ["trains", "retains_days", "retry_budget", "breaker"];
+    let names = ["trains", "retains_days"];
     assert_eq!(warned, names.map(|name| format!("`{name}` is not enforced by this version")));
     let config = loaded.config;
     let openai = &config.providers["openai"];

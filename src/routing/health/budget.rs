@@ -5,6 +5,8 @@
 //! failure. One that fails itself gets a share of its requests, so that many failing providers are
 //! not asked for much more than clients ask.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use super::tally::{Pair, Tally};
 
 /// Window over which requests, retries and outcomes are counted: ten slots.
@@ -24,6 +26,7 @@ pub struct RetryBudget {
     calls: Tally<SLOTS>,
     /// Calls that were answered, and calls that failed.
     outcomes: Tally<SLOTS>,
+    denied: AtomicU64,
 }
 
 impl RetryBudget {
@@ -44,10 +47,16 @@ impl RetryBudget {
         let calls = self.calls.total(at);
         let earned = calls.first.saturating_mul(retries_per_thousand) / 1_000;
         if self.is_failing(now_ms) && calls.second >= earned.saturating_add(FREE_RETRIES) {
+            self.denied.fetch_add(1, Ordering::Relaxed);
             return false;
         }
         self.calls.add(Pair { first: 0, second: 1 }, at);
         true
+    }
+
+    /// Retries that were not allowed, since the start.
+    pub fn denied(&self) -> u64 {
+        self.denied.load(Ordering::Relaxed)
     }
 
     fn is_failing(&self, now_ms: u64) -> bool {
@@ -81,6 +90,7 @@ mod tests {
         let budget = RetryBudget::default();
         (0..3).for_each(|_| budget.note_outcome(BAD, 5));
         assert_eq!(granted(&budget, 10, 5), 3, "those that are free");
+        assert_eq!(budget.denied(), 7);
         (0..100).for_each(|_| budget.note_request(5));
         assert_eq!(granted(&budget, 100, 5), 20);
         assert_eq!(granted(&budget, 100, 29_000), 0);

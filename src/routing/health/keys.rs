@@ -211,6 +211,15 @@ impl Keys {
         (self.cooldowns.load(Ordering::Relaxed), self.ejections.load(Ordering::Relaxed))
     }
 
+    /// Keys that are refused at the moment, for everything or for one model.
+    pub fn refused(&self) -> usize {
+        if self.troubled.load(Ordering::Acquire) == 0 {
+            return 0;
+        }
+        let troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        troubles.values().filter(|trouble| trouble.kind != TroubleKind::Limited).count()
+    }
+
     /// Replaces what is known of a key; says what is new if it is.
     fn note(
         &self,

@@ -29,17 +29,18 @@ pub use endpoint::{EndpointHealth, EndpointStats, Permit, RetryIn, Sample, ToolO
 pub use keys::{Keys, NoKey, Scope};
 pub use verdict::{Verdict, verdict};
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
 
-use super::live::{EndpointView, Live};
+use super::live::{EndpointView, Gate, Live};
 use crate::config::RoutingConfig;
 use crate::error::GatewayError;
 use crate::providers::ProviderKey;
+use crate::telemetry::health_metrics::{EndpointState, HealthMetrics, ProviderCounts};
 use rules::Rules;
 
 /// Most endpoints that are known at a time. Beyond it those that were not called for longest are
@@ -50,11 +51,15 @@ const FORGOTTEN_AT_ONCE: usize = MAX_ENDPOINTS / 8;
 /// Providers are those of the configuration; beyond this number nothing of them is kept.
 const MAX_PROVIDERS: usize = 1_024;
 
+type Named = HashMap<Box<str>, HashSet<Box<str>>>;
+
 /// The health of everything that is called.
 #[derive(Debug)]
 pub struct Health {
     started: Instant,
     rules: Arc<ArcSwap<Rules>>,
+    /// Endpoints that the configuration names, by provider.
+    named: ArcSwap<Named>,
     providers: DashMap<Box<str>, Arc<ProviderHealth>>,
 }
 
@@ -76,13 +81,25 @@ impl Health {
         Self {
             started: Instant::now(),
             rules: Arc::new(ArcSwap::from_pointee(Rules::new(config))),
+            named: ArcSwap::default(),
             providers: DashMap::new(),
         }
     }
 
-    /// Other thresholds from now on; what is known stays.
-    pub fn configure(&self, config: &RoutingConfig) {
+    /// Other thresholds from now on; what is known stays. `named` are the endpoints that the
+    /// configuration names, which alone may label a metric: providers' slugs and their own names
+    /// of models.
+    pub fn configure(
+        &self,
+        config: &RoutingConfig,
+        named: impl IntoIterator<Item = (Box<str>, Box<str>)>,
+    ) {
         self.rules.store(Arc::new(Rules::new(config)));
+        let mut by_provider = Named::new();
+        for (provider, model) in named {
+            by_provider.entry(provider).or_default().insert(model);
+        }
+        self.named.store(Arc::new(by_provider));
     }
 
     /// Milliseconds since this was made, by a clock that only passes.
@@ -120,6 +137,21 @@ impl Health {
         Some(endpoint.stats(self.now_ms()))
     }
 
+    /// Brings what was counted to the metrics.
+    pub fn show(&self, metrics: &HealthMetrics) {
+        let (now_ms, named) = (self.now_ms(), self.named.load());
+        metrics.reset_endpoints();
+        for provider in &self.providers {
+            metrics.set_provider(&provider.slug, provider.counts());
+            for model in named.get(provider.key()).into_iter().flatten() {
+                if let Some(endpoint) = provider.find(model) {
+                    let state = state_of(endpoint.gate(now_ms));
+                    metrics.set_endpoint(&provider.slug, model, state);
+                }
+            }
+        }
+    }
+
     /// Number of endpoints that are known.
     pub fn endpoint_count(&self) -> usize {
         self.providers.iter().map(|provider| provider.len()).sum()
@@ -145,6 +177,14 @@ impl Live for Health {
     fn endpoint(&self, provider: &str, upstream_model: &str) -> EndpointView {
         let found = self.providers.get(provider).and_then(|found| found.find(upstream_model));
         found.map_or_else(EndpointView::default, |endpoint| endpoint.view(self.now_ms()))
+    }
+}
+
+fn state_of(gate: Gate) -> EndpointState {
+    match gate {
+        Gate::Closed => EndpointState::Closed,
+        Gate::HalfOpen => EndpointState::HalfOpen,
+        Gate::Open { .. } => EndpointState::Open,
     }
 }
 
@@ -197,6 +237,13 @@ impl ProviderHealth {
             Verdict::Counts => return permit.failed(error.kind, now_ms),
         }
         permit.neutral();
+    }
+
+    fn counts(&self) -> ProviderCounts {
+        let (cooldowns, ejections) = self.keys.counts();
+        let refused_keys = u64::try_from(self.keys.refused()).unwrap_or(u64::MAX);
+        let denied_retries = self.budget.denied();
+        ProviderCounts { cooldowns, ejections, refused_keys, denied_retries }
     }
 
     fn find(&self, model: &str) -> Option<Arc<EndpointHealth>> {

@@ -6,7 +6,7 @@ use super::*;
 use crate::config::BreakerConfig;
 use crate::error::Kind;
 use crate::providers::KeyPool;
-use crate::routing::Gate;
+use crate::telemetry::Metrics;
 
 fn health() -> Health {
     Health::new(&RoutingConfig::default())
@@ -35,7 +35,7 @@ fn a_reload_changes_thresholds_and_keeps_what_is_known() {
     let (known, fresh) = (health.endpoint("p", "known"), health.endpoint("p", "fresh"));
     fail(&known, 2, 0);
     let breaker = BreakerConfig { consecutive_failures: 3, open_s: 7, ..BreakerConfig::default() };
-    health.configure(&RoutingConfig { breaker, ..RoutingConfig::default() });
+    health.configure(&RoutingConfig { breaker, ..RoutingConfig::default() }, []);
     fail(&fresh, 2, 0);
     assert_eq!(fresh.gate(0), Gate::Closed);
     fail(&health.endpoint("p", "known"), 1, 0);
@@ -169,6 +169,26 @@ fn one_dead_provider_of_three_is_never_seen() {
     }
     assert_eq!(unanswered, 0);
     assert!(wasted <= 5 + 3, "{wasted}: until it opened, and its probes in 100 seconds");
+}
+
+#[test]
+fn metrics_name_only_what_the_configuration_names() {
+    let (health, metrics) = (health(), Metrics::new().unwrap());
+    let named = [("p", "m"), ("p", "uncalled"), ("q", "m")];
+    health.configure(&RoutingConfig::default(), named.map(|(p, m)| (p.into(), m.into())));
+    let now_ms = health.now_ms();
+    fail(&health.endpoint("p", "m"), 5, now_ms);
+    fail(&health.endpoint("p", "a client's own"), 5, now_ms);
+    let limited = GatewayError::upstream(Kind::RateLimitExceeded, "x");
+    let permit = health.endpoint("q", "m").enter(now_ms).unwrap();
+    health.provider("q").note_failed((permit, None), &limited, now_ms);
+    health.show(&metrics.health);
+    let text = String::from_utf8(metrics.render().unwrap()).unwrap();
+    let lines = |start: &str| text.lines().filter(|line| line.starts_with(start)).count();
+    assert!(text.contains(r#"arouter_endpoint_state{model="m",provider="p"} 2"#), "{text}");
+    assert!(text.contains(r#"arouter_endpoint_state{model="m",provider="q"} 0"#), "{text}");
+    assert_eq!(lines("arouter_endpoint_state{"), 2, "{text}");
+    assert!(text.contains(r#"arouter_provider_key_cooldowns_total{provider="q"} 1"#), "{text}");
 }
 
 #[test]

@@ -34,9 +34,21 @@ export function say(text, reply) {
   return reply ? `${text} [[mock ${JSON.stringify(reply)}]]` : text;
 }
 
-/** A test that cannot hang. */
+/** Set when the stack runs. */
+let forget = async () => {};
+
+/** Makes the gateway forget that a provider refused or limited its keys. */
+export const forgetTrouble = () => forget();
+
+/** A test that cannot hang, and is not answered with what an earlier one scripted. */
 export function test(name, body) {
-  plainTest(name, { timeout: 30_000 }, body);
+  plainTest(name, { timeout: 30_000 }, async () => {
+    try {
+      await body();
+    } finally {
+      await forgetTrouble();
+    }
+  });
 }
 
 /** Starts everything and stops it after the tests of this file. */
@@ -53,6 +65,11 @@ export async function start() {
     }),
   ]);
   const stack = JSON.parse(line);
+  forget = async () => {
+    const forgotten = once(lines, "line");
+    process_.stdin.write("\n");
+    await forgotten;
+  };
   after(async () => {
     process_.stdin.end();
     const [code] = await ended;

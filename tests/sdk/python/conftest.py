@@ -100,6 +100,14 @@ def stack():
     assert not fallen, fallen
 
 
+@pytest.fixture(autouse=True)
+def forget_trouble(request):
+    """No test is answered with what an earlier one scripted."""
+    yield
+    if "stack" in request.fixturenames:
+        request.getfixturevalue("stack").forget_trouble()
+
+
 @pytest.fixture
 def provider(stack):
     return Provider(stack.mock_url)

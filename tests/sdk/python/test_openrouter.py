@@ -184,3 +184,26 @@ def test_several_models(router):
     models = ["openai/gpt-5.4", "google/gemini-2.5-flash"]
     answer = router().chat.send(models=models, messages=user("Hi.", text="Hello."))
     assert answer.model in models and answer.choices[0].message.content == "Hello."
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_metadata_tell_the_way_of_a_request(router, model):
+    options = {"model": model, "messages": user("Hi.", text="Hello.")}
+    options["x_open_router_metadata"] = "enabled"
+    whole = router().chat.send(**options)
+    with router().chat.send(stream=True, **options) as events:
+        chunks = list(events)
+    answered = router().responses.send(
+        model=model, input=say("Hi.", text="Hello."), x_open_router_metadata="enabled"
+    )
+    assert not strangers([whole, chunks, answered])
+    [streamed] = [chunk.openrouter_metadata for chunk in chunks if chunk.openrouter_metadata]
+    for metadata in (whole.openrouter_metadata, streamed, answered.openrouter_metadata):
+        assert (metadata.requested, metadata.attempt, metadata.is_byok) == (model, 1, False)
+        [endpoint] = metadata.endpoints.available
+        assert (endpoint.model, endpoint.selected) == (model, True)
+        [attempt] = metadata.attempts
+        assert (attempt.provider, attempt.status) == (endpoint.provider, 200)
+        assert metadata.strategy == "direct" and metadata.summary
+    options["x_open_router_metadata"] = "disabled"
+    assert router().chat.send(**options).openrouter_metadata is None

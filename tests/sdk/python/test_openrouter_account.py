@@ -60,6 +60,8 @@ def test_the_record_of_a_request(router, stack):
     assert (record.tokens_prompt, record.native_tokens_prompt) == (100, 100)
     assert (record.session_id, record.external_user) == ("s-1", "u-1")
     assert (record.http_referer, record.api_type) == ("https://app.example", "completions")
+    [response] = record.provider_responses
+    assert (response.status, response.is_byok) == (200, False)
     assert (record.streamed, record.cancelled, record.finish_reason) == (False, False, "stop")
 
 

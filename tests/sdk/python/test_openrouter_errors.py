@@ -38,7 +38,7 @@ def canonical(error):
 
 @pytest.mark.parametrize("failure", FAILURES)
 @pytest.mark.parametrize("model", MODELS)
-def test_failures_of_providers(router, model, failure):
+def test_failures_of_providers(router, stack, model, failure):
     name, status, kind = FAILURES[failure]
     client, prompt = router(), say("Fail.", error=failure)
     messages = [{"role": "user", "content": prompt}]
@@ -50,6 +50,7 @@ def test_failures_of_providers(router, model, failure):
     ):
         error = raised(name, ask)
         assert (error.status_code, canonical(error)) == (status, kind)
+        stack.forget_trouble()
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -136,3 +137,12 @@ def test_a_provider_that_misses_its_time(router):
         with pytest.raises(errors.OpenRouterError) as late:
             router().chat.send(model=prefix, messages=user("Wait.", delay_ms=3000))
         assert late.value.status_code == 504
+
+
+def test_metadata_of_what_failed(router):
+    ask = lambda: router().chat.send(  # noqa: E731
+        model=OPENAI_MODEL, messages=user("Fail.", error="server_error"),
+        x_open_router_metadata="enabled",
+    )
+    metadata = raised("BadGatewayResponseError", ask).data.openrouter_metadata
+    assert [attempt["status"] for attempt in metadata["attempts"]] == [502] * metadata["attempt"]

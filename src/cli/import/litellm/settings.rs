@@ -5,7 +5,6 @@ use super::super::input::Field;
 use super::super::report::Report;
 use super::credential::Secrets;
 use super::router_setting;
-use crate::config::is_unenforced;
 
 /// Largest number of attempts the loader takes.
 const MAX_ATTEMPTS: u64 = 20;
@@ -72,14 +71,12 @@ fn timeouts(root: &Field<'_>, draft: &mut Draft, report: &mut Report) {
 }
 
 fn breaker(root: &Field<'_>, draft: &mut Draft, report: &mut Report) {
-    let without_effect =
-        if is_unenforced("routing.breaker") { "; not enforced by this version" } else { "" };
     if let Some(field) = router_setting(root, "allowed_fails", report) {
         match field.count(9_999) {
             Some(fails) => {
                 draft.breaker_failures = Some(fails.saturating_add(1));
                 let reason = "`routing.breaker`: failures in a row, not in a minute";
-                report.approximate(&field, format!("{reason}{without_effect}"));
+                report.approximate(&field, reason);
             }
             None => report.manual(&field, "not a number of failures: see [routing.breaker]"),
         }
@@ -89,7 +86,7 @@ fn breaker(root: &Field<'_>, draft: &mut Draft, report: &mut Report) {
             Some(ms) => {
                 draft.breaker_open_s = Some(ms.div_ceil(1000));
                 let reason = "`routing.breaker`: the first time; later ones are longer";
-                report.approximate(&field, format!("{reason}{without_effect}"));
+                report.approximate(&field, reason);
             }
             None => report.manual(&field, "not a number of seconds: see [routing.breaker]"),
         }

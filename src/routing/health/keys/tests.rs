@@ -82,9 +82,9 @@ fn the_others_are_used_meanwhile_and_the_smallest_wait_is_told() {
     assert_eq!(picked(&keys, &pool, 1_000), Err(Some(9_000)));
     assert_eq!(picked(&keys, &pool, 10_000), Ok("b"));
     let tried = keys.pick(&pool, ("m", &[1]), 10_000);
-    assert_eq!(tried.unwrap_err(), NoKey { retry_in_ms: Some(10_000) });
+    assert_eq!(tried.unwrap_err(), NoKey { retry_in_ms: Some(10_000), is_limited: true });
     let fresh = Keys::new("p").pick(&pool, ("m", &[0, 1, 2]), 0);
-    assert_eq!(fresh.unwrap_err(), NoKey { retry_in_ms: None });
+    assert_eq!(fresh.unwrap_err(), NoKey { retry_in_ms: None, is_limited: false });
 }
 
 #[test]
@@ -103,10 +103,11 @@ fn a_refused_key_is_left_alone_longer_each_time_and_tried_by_one() {
         assert_eq!(picked(&keys, &pool, now_ms), Err(Some(PROBE_MS)), "one finds out");
         now_ms += 1_000;
     }
-    assert_eq!(keys.counts(), (0, 8));
+    assert_eq!((keys.counts(), keys.refused()), ((0, 8), 1));
     assert_eq!(picked(&keys, &pool, now_ms + PROBE_MS), Ok("a"), "the first was never heard of");
     keys.note_works((pool.get(0), "m"), now_ms + PROBE_MS);
     (0..5).for_each(|_| assert_eq!(picked(&keys, &pool, now_ms + PROBE_MS), Ok("a")));
+    assert_eq!(keys.refused(), 0);
     refused(now_ms);
     assert_eq!(picked(&keys, &pool, now_ms), Err(Some(60_000)), "it began anew");
 }
@@ -118,6 +119,17 @@ fn what_was_sent_before_the_trouble_does_not_end_it() {
     limit(&keys, pool.get(0), 20);
     keys.note_works((pool.get(0), "m"), 1_000);
     assert_eq!(picked(&keys, &pool, 1_000), Err(Some(59_000)));
+}
+
+#[test]
+fn it_is_told_whether_limits_alone_are_in_the_way() {
+    let (keys, pool) = (Keys::new("p"), pool(&["a", "b"]));
+    let is_limited = || keys.pick(&pool, ("m", &[]), 1).unwrap_err().is_limited;
+    limit(&keys, pool.get(0), 5);
+    limit(&keys, pool.get(1), 5);
+    assert!(is_limited());
+    keys.note_refused((pool.get(1), "m"), Scope::Key, 0);
+    assert!(!is_limited());
 }
 
 #[test]
@@ -175,5 +187,5 @@ fn what_is_known_is_bounded() {
         assert!(keys.troubles.lock().unwrap().len() <= MAX_TROUBLES);
     }
     let last = keys.pick(&pool, ("m4999", &[]), 5_000);
-    assert_eq!(last.unwrap_err(), NoKey { retry_in_ms: Some(9_999) });
+    assert_eq!(last.unwrap_err(), NoKey { retry_in_ms: Some(9_999), is_limited: true });
 }

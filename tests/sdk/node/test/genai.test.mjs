@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { ApiError, GoogleGenAI } from "@google/genai";
 import {
-  GEMINI, GOOGLE_MODEL, PNG_BASE64, Provider, generation, say, start, test, wasCutOff,
+  GEMINI, GOOGLE_MODEL, PNG_BASE64, Provider, forgetTrouble, generation, say, start, test,
+  wasCutOff,
 } from "../stack.mjs";
 
 const stack = await start();
@@ -134,8 +135,10 @@ test("errors are the SDK's own", async () => {
   await failsWith(ask({ key: stack.keys.openai_only }), 403);
   await failsWith(ask({}, { contents: "x".repeat(3e6) }), 413);
   assert.deepEqual(await provider.entries(), []);
-  for (const [error, status] of [["rate_limit", 429], ["server_error", 502], ["overloaded", 503], ["invalid_request", 400]])
+  for (const [error, status] of [["rate_limit", 429], ["server_error", 502], ["overloaded", 503], ["invalid_request", 400]]) {
     await failsWith(ask({}, { contents: say("Hi.", { error }) }), status);
+    await forgetTrouble();
+  }
 });
 
 test("time-outs of the client and of the gateway", async () => {

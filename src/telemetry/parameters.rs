@@ -1,4 +1,6 @@
-//! Parameters of requests by which metrics tell them apart; all others share a series.
+//! Parameters of requests that have a series of their own when they are left out. tidy: data
+//!
+//! Used by `metrics`; all others share a series.
 
 /// Parameters that have a series of their own when they are left out.
 pub(super) const PARAMETERS: &[&str] = &[
