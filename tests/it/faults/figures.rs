@@ -152,8 +152,8 @@ async fn amplified(rig: &Rig, count: usize) -> usize {
 
 #[tokio::test]
 async fn when_all_fail_they_are_not_asked_more_than_before() {
-    let rig = Rig::with(Plan { more: &three("MOCK_ADDRESS"), ..Plan::default() }).await;
     for reply in [json!({ "status": 500 }), json!({ "fault": "reset_before_header" })] {
+        let rig = Rig::with(Plan { more: &three("MOCK_ADDRESS"), ..Plan::default() }).await;
         script(&rig, json!([{ "reply": reply }])).await;
         let first = amplified(&rig, 300).await;
         let calls = amplified(&rig, 2000).await;
