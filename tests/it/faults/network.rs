@@ -129,7 +129,7 @@ async fn names_that_are_not_resolved() {
         for _ in 0..20 {
             let (answer, took) = ask(&rig, &["openai/gpt-5.4"], false).await;
             assert_eq!(answer.status, 200);
-            assert!(took < Duration::from_millis(500), "{took:?}");
+            assert!(took < Duration::from_millis(1500), "{took:?}");
         }
         threads(rig.pid())
     };
@@ -162,7 +162,7 @@ async fn a_known_address_outlives_the_resolver() {
     for _ in 0..5 {
         let (answer, took) = ask(&rig, &["known/m"], false).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
-        assert!(took < Duration::from_millis(500), "{took:?}");
+        assert!(took < Duration::from_millis(1500), "{took:?}");
     }
 }
 
