@@ -289,7 +289,14 @@ impl Translation {
         if observed.ended {
             return Ok(());
         }
-        self.run(observed, out, |decoder, sink| decoder.event(name, data, sink))
+        let read = self.run(observed, out, |decoder, sink| decoder.event(name, data, sink));
+        if !matches!(read, Err(StreamFault::Malformed(_))) || std::str::from_utf8(data).is_ok() {
+            return read;
+        }
+        // Bytes that are no text, as when a model's token ends within a character, cost the
+        // characters they stand for and not the stream.
+        let mended = String::from_utf8_lossy(data);
+        self.run(observed, out, |decoder, sink| decoder.event(name, mended.as_bytes(), sink))
     }
 
     fn end(

@@ -329,10 +329,12 @@ impl Relay<'_, '_, '_> {
 
     /// The connection broke. If the answer was already complete, that is no loss.
     async fn broken_off(&mut self, error: GatewayError) -> Result<(), GatewayError> {
-        if self.translator.observed().finish.is_some()
-            && let Ok(output) = self.translator.finish()
-        {
+        if let Ok(output) = self.translator.finish() {
             return self.finish(output).await;
+        }
+        let before = self.translator.take_output();
+        if self.relayed {
+            self.release(before).await?;
         }
         Err(error)
     }

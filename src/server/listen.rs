@@ -71,7 +71,8 @@ impl Edge {
     pub fn new(mut proxy: HttpProxy<Gateway>, limits: EdgeLimits) -> Self {
         let mut options = HttpServerOptions::default();
         options.h2c = limits.h2c;
-        options.keepalive_request_limit = Some(MAX_REQUESTS_PER_CONNECTION);
+        // Pingora counts how often a connection is used again.
+        options.keepalive_request_limit = Some(MAX_REQUESTS_PER_CONNECTION.saturating_sub(1));
         options.h2_idle_timeout = Some(H2_IDLE);
         proxy.server_options = Some(options);
         proxy.h2_options = Some(h2_options());

@@ -11,6 +11,7 @@ mod multiplexed;
 mod network;
 mod pooled;
 mod refusals;
+mod rows;
 mod script;
 mod told;
 mod words;

@@ -182,6 +182,12 @@ async fn http1_is_spoken_where_asked_for_or_offered_alone() {
     }
 }
 
+/// A server's greeting in TLS 1.0, which picks a cipher of that time.
+const OLD_HELLO: &[u8] = b"\x16\x03\x01\x00\x2a\x02\x00\x00\x26\x03\x01\
+    \x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\
+    \x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f\x20\
+    \x00\x00\x2f\x00";
+
 /// Peers that must not be believed, with what is trusted.
 async fn impostors(trusted: &Authority) -> Vec<(&'static str, Peer)> {
     let stranger = Authority::new();
@@ -192,6 +198,7 @@ async fn impostors(trusted: &Authority) -> Vec<(&'static str, Peer)> {
         ("expired", serving(trusted.issue("localhost", Flaw::Expired)).await),
         ("unknown authority", serving(stranger.issue("localhost", Flaw::None)).await),
         ("self-signed", serving(Issued::self_signed("localhost")).await),
+        ("an old version", Peer::saying(OLD_HELLO).await),
         ("silent", Peer::saying(b"").await),
         ("clear text", Peer::saying(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await),
     ]

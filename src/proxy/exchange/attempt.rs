@@ -18,6 +18,7 @@ use crate::formats::{self, ApiFormat, Framing};
 use crate::json::Body;
 use crate::providers::{ProviderKey, UpstreamCall, classify, retry_after};
 use crate::routing::Candidate;
+use futures::FutureExt;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -85,6 +86,10 @@ impl<'e> Exchange<'e> {
         client: &mut Downstream<'_>,
         keep_alive: &mut KeepAlive,
     ) -> Result<UpstreamAnswer, GatewayError> {
+        // Who left before anything was sent, as while files were fetched, costs no call.
+        if let Some(gone) = client.gone().now_or_never() {
+            return Err(gone);
+        }
         let deadline = self.deadline(outgoing.provider);
         let sending = dispatch::send(self.connector(), outgoing, connection);
         let sending = tokio::time::timeout_at(deadline.into(), sending);

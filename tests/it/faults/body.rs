@@ -68,6 +68,11 @@ const CUT: &[Case] = &[
         |t| vec![say(t.head("")), say(t.all()), Step::End],
         Expect::Fine,
     ),
+    streamed(
+        "u13 a reset after the end mark",
+        |t| vec![say(t.head("")), say(t.all()), Step::Reset],
+        Expect::Fine,
+    ),
 ];
 
 /// An answer that ends with the connection, in its middle.

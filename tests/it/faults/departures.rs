@@ -5,8 +5,9 @@ use crate::asks::{Ask, Client};
 use crate::ledger::Ledger;
 use crate::peer::{by_hand, read_request, until_closed};
 use crate::process::descriptors;
-use crate::rig::{KEY, Plan, Rig};
+use crate::rig::{Http, KEY, Plan, Rig};
 use futures::future::join_all;
+use serde_json::json;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -204,12 +205,15 @@ impl Leaver {
     }
 }
 
+/// Waits until nothing is under way: as a rule a moment, on a busy machine somewhat more.
 async fn until_zero(rig: &Rig, what: &str) {
     let started = Instant::now();
     while rig.metric(what).await != 0.0 {
-        assert!(started.elapsed() < Duration::from_secs(1), "{what}: {}", rig.metric(what).await);
+        let left = rig.metric(what).await;
+        assert!(started.elapsed() < Duration::from_secs(5), "{what}: {left}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    println!("{what} is 0 after {:?}", started.elapsed());
 }
 
 async fn rig_for_leavers(seen: &Shared, hole: SocketAddr) -> Rig {
@@ -299,6 +303,44 @@ async fn check_ledger(rig: &Rig, leavers: &[Leaver]) {
             ledger.rows.iter().filter(|row| row.model.contains(&format!("{phase:?}-"))).count()
         );
     }
+}
+
+/// A client that leaves while a file is fetched for its request: nobody is asked any more.
+#[tokio::test]
+async fn leaving_before_the_call_saves_it() {
+    let files = by_hand(|mut stream, _| async move {
+        read_request(&mut stream).await;
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        let file = "HTTP/1.1 200 OK\r\ncontent-type: image/png\r\ncontent-length: 3\r\n\r\nPNG";
+        // The gateway may have left as well.
+        stream.write_all(file.as_bytes()).await.ok();
+    })
+    .await;
+    let more = "[media]\nallowed_hosts = [\"127.0.0.1\"]\nprivate_network = true\n";
+    let rig = Rig::with(Plan { more, ..Plan::default() }).await;
+    // A kept connection would carry the request at once.
+    assert_eq!(
+        Ask::of(Client::OpenAi, "google/m").whole(&rig, Http::One, &json!({})).await.status,
+        200
+    );
+    let image =
+        json!({ "type": "image_url", "image_url": { "url": format!("http://{files}/a.png") } });
+    for stream in [false, true] {
+        let body = json!({
+            "model": "google/left", "stream": stream,
+            "messages": [{ "role": "user", "content": [image] }],
+        });
+        let leaving = rig.post("/v1/chat/completions", &body);
+        assert!(tokio::time::timeout(Duration::from_millis(200), leaving).await.is_err());
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    until_zero(&rig, "arouter_requests_in_flight").await;
+    assert_eq!(rig.journal().await.len(), 1, "{:?}", rig.journal().await);
+    let ledger = Ledger::with_rows(&rig, 3, Duration::from_secs(5)).await;
+    assert_eq!((ledger.rows.len(), ledger.open), (3, 0), "{ledger:?}");
+    // Who stays is served.
+    let body = json!({ "model": "google/m", "messages": [{ "role": "user", "content": [image] }] });
+    assert_eq!(rig.post("/v1/chat/completions", &body).await.status, 200);
 }
 
 /// A client that closes its sending side is taken to have left.

@@ -111,7 +111,7 @@ fn bytewise(talk: Talk) -> Vec<Step> {
 
 fn dripping(talk: Talk) -> Vec<Step> {
     let all = talk.all();
-    let (first, last) = all.split_at(all.len().min(300) / 2);
+    let (first, last) = all.split_at(60);
     let head = talk.head(&format!("content-length: {}\r\n", all.len()));
     let mut steps: Vec<Step> =
         first.bytes().flat_map(|byte| [say([byte]), Step::Wait(1)]).collect();

@@ -122,20 +122,20 @@ async fn names_that_are_not_resolved() {
     let slow = join_all(models.iter().map(|model| async {
         let (answer, took) = ask(&rig, &[model], false).await;
         assert_eq!(answer.status, 502, "{}", answer.text());
-        assert!(took < Duration::from_millis(2500), "{took:?}");
+        assert!(took < Duration::from_millis(3500), "{took:?}");
     }));
     let others = async {
         tokio::time::sleep(Duration::from_millis(500)).await;
         for _ in 0..20 {
             let (answer, took) = ask(&rig, &["openai/gpt-5.4"], false).await;
             assert_eq!(answer.status, 200);
-            assert!(took < Duration::from_millis(500), "{took:?}");
+            assert!(took < Duration::from_millis(1500), "{took:?}");
         }
         threads(rig.pid())
     };
     let (_, during) = tokio::join!(slow, others);
     assert!(during <= before + 4, "{before} threads became {during}");
-    assert_unreachable(&rig, "late", 502, Duration::from_millis(2500)).await;
+    assert_unreachable(&rig, "late", 502, Duration::from_millis(3500)).await;
 }
 
 #[tokio::test]
@@ -162,7 +162,7 @@ async fn a_known_address_outlives_the_resolver() {
     for _ in 0..5 {
         let (answer, took) = ask(&rig, &["known/m"], false).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
-        assert!(took < Duration::from_millis(500), "{took:?}");
+        assert!(took < Duration::from_millis(1500), "{took:?}");
     }
 }
 

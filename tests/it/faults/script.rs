@@ -21,11 +21,11 @@ use tokio::net::{TcpListener, TcpStream};
 pub const TIMES: &str = "timeouts = { connect_ms = 1000, first_byte_ms = 1000, \
 first_token_ms = 1000, idle_ms = 1000, total_ms = 4000 }";
 /// Longest time until an answer is there, or the provider is let go, whatever happens.
-const PATIENCE: Duration = Duration::from_millis(4000);
+const PATIENCE: Duration = Duration::from_secs(8);
 /// Cases that run at once.
 const AT_ONCE: usize = 24;
 /// The model that always answers.
-const RESCUE: &str = "google/rescue";
+const RESCUE: &str = "rescue/model";
 
 /// One thing that the peer does.
 #[derive(Debug, Clone)]
@@ -56,6 +56,9 @@ pub enum Expect {
     Broken,
     /// This status with an error, and an answer if there is another provider.
     Status(u16),
+    /// A status that does not tell whose key was refused, and an answer if there is another
+    /// provider; what is known of the key is remembered.
+    KeyRefused,
     /// It is not asked.
     Nothing,
 }
@@ -96,10 +99,29 @@ struct Peer {
     held: Mutex<Vec<&'static str>>,
 }
 
+/// Providers without keys, so that no case spoils a key for another one, and one that is fine.
+const PROVIDERS: &str = r#"
+[providers.by-openai]
+format = "openai"
+base_url = "http://MOCK_ADDRESS/v1"
+TIMES
+[providers.by-anthropic]
+format = "anthropic"
+base_url = "http://MOCK_ADDRESS"
+TIMES
+[providers.by-google]
+format = "gemini"
+base_url = "http://MOCK_ADDRESS"
+TIMES
+[providers.rescue]
+format = "gemini"
+base_url = "http://MOCK_ADDRESS"
+"#;
+
 /// The formats that a provider can be asked in, and by whom.
 fn asks(model: &str) -> [Ask; 5] {
     let at = |client, provider| {
-        let name: &'static str = format!("{provider}/{model}").leak();
+        let name: &'static str = format!("by-{provider}/{model}").leak();
         Ask::of(client, name)
     };
     [
@@ -177,7 +199,7 @@ impl Stage {
         let expected = match expect {
             Expect::Fine => "complete",
             Expect::Broken => "partial",
-            Expect::Status(_) | Expect::Nothing => "failed",
+            Expect::Status(_) | Expect::KeyRefused | Expect::Nothing => "failed",
         };
         let is_free = record["data"]["total_cost"] == 0;
         if outcome != expected || (expected == "failed" && !is_free) {
@@ -193,8 +215,12 @@ impl Stage {
         ask: Ask,
         stream: bool,
     ) -> Result<(), String> {
-        let Expect::Status(status) = expect else { return Ok(()) };
-        if status < 429 || ask.client != Client::OpenAi {
+        let fails_over = match expect {
+            Expect::Status(status) => status >= 429,
+            Expect::KeyRefused => true,
+            Expect::Fine | Expect::Broken | Expect::Nothing => false,
+        };
+        if !fails_over || ask.client != Client::OpenAi {
             return Ok(());
         }
         let messages = json!([{ "role": "user", "content": case.name }]);
@@ -222,6 +248,7 @@ pub fn judge(
                 if ask.client == Client::Anthropic && expected == 503 { 529 } else { expected };
             status == expected && text.contains("\"error\"") && !text.contains("one")
         }
+        Expect::KeyRefused => matches!(status, 502 | 503 | 529) && text.contains("\"error\""),
         Expect::Fine => {
             status == 200 && content().contains("one two") && !text.contains("\"error\"")
         }
@@ -244,7 +271,8 @@ fn shortened(text: &str) -> String {
 }
 
 async fn rig(address: SocketAddr) -> Rig {
-    Rig::with(Plan { upstream: Some(address), provider: TIMES, ..Plan::default() }).await
+    let more = PROVIDERS.replace("TIMES", TIMES);
+    Rig::with(Plan { upstream: Some(address), more: &more, ..Plan::default() }).await
 }
 
 async fn accept(listener: TcpListener, peer: Arc<Peer>) {

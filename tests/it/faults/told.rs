@@ -64,7 +64,6 @@ fn disguised(talk: Talk, told: Told) -> Vec<Step> {
 const ERRORS: &[Case] = &[
     both("u19 overload as an answer", |t| disguised(t, OVERLOADED), Expect::Status(503)),
     both("u19 a fault as an answer", |talk| disguised(talk, FAILED), BAD),
-    both("u19 a bad key as an answer", |talk| disguised(talk, BAD_KEY), BAD),
     both("u19 a limit as an answer", |talk| disguised(talk, LIMITED), Expect::Status(429)),
     both("u19 a refusal as an answer", |t| disguised(t, BAD_REQUEST), Expect::Status(400)),
     streamed("u20 an error before the first word", opened_error, Expect::Status(503)),
@@ -105,4 +104,12 @@ fn encoded(talk: Talk, coding: &str) -> Vec<Step> {
 #[tokio::test]
 async fn errors_where_an_answer_should_be() {
     Stage::of(ERRORS).await.play().await;
+}
+
+const KEYS: &[Case] =
+    &[both("u19 a bad key as an answer", |talk| disguised(talk, BAD_KEY), Expect::KeyRefused)];
+
+#[tokio::test]
+async fn a_refused_key_where_an_answer_should_be() {
+    Stage::of(KEYS).await.play().await;
 }
