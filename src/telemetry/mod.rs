@@ -5,5 +5,6 @@ pub mod health_metrics;
 mod lines;
 pub mod logging;
 pub mod metrics;
+mod parameters;
 
 pub use metrics::Metrics;

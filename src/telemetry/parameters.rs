@@ -1,0 +1,40 @@
+//! Parameters of requests that have a series of their own when they are left out. tidy: data
+//!
+//! Used by `metrics`; all others share a series.
+
+/// Parameters that have a series of their own when they are left out.
+pub(super) const PARAMETERS: &[&str] = &[
+    "audio",
+    "cache_control",
+    "detail",
+    "frequency_penalty",
+    "image_url.detail",
+    "logit_bias",
+    "logprobs",
+    "max_tokens",
+    "metadata",
+    "min_p",
+    "modalities",
+    "n",
+    "parallel_tool_calls",
+    "prediction",
+    "presence_penalty",
+    "prompt_cache_key",
+    "reasoning",
+    "repetition_penalty",
+    "response_format",
+    "safetySettings",
+    "seed",
+    "service_tier",
+    "stop",
+    "store",
+    "temperature",
+    "tool_choice",
+    "top_a",
+    "top_k",
+    "top_logprobs",
+    "top_p",
+    "user",
+    "verbosity",
+    "web_search_options",
+];
