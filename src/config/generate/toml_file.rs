@@ -52,6 +52,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("providers.*.keys.env", "\"OPENAI_API_KEY\""),
     ("providers.*.keys.file", "\"/run/secrets/openai\""),
     ("providers.*.keys.insecure_literal", "\"…\""),
+    ("providers.*.timeouts.first_byte_ms", "60000"),
     ("providers.*.keys.models", "[\"gpt-5.4\"]"),
     ("server.tls.key.env", "\"TLS_KEY\""),
     ("server.tls.key.insecure_literal", "\"…\""),
