@@ -172,6 +172,7 @@ fn generation(at: usize) -> Generation {
         app_categories: None,
         session_id: None,
         user_agent: None,
+        failed_attempts: Vec::new(),
     }
 }
 
