@@ -19,7 +19,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 const REPETITIONS: usize = 10;
 /// From the client's end to the end of the provider's connection: as a rule, and at most on a busy
 /// machine.
-const USUAL: Duration = Duration::from_millis(100);
+const USUAL: Duration = Duration::from_millis(300);
 const AT_MOST: Duration = Duration::from_millis(1500);
 
 /// When the client leaves.
