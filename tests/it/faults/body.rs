@@ -122,14 +122,16 @@ const FRAMED: &[Case] = &[
 
 /// The first word below these lengths.
 fn lengths(talk: Talk, lengths: &[&str], end: Step) -> Vec<Step> {
-    let fields: String = lengths.iter().map(|text| format!("content-length: {text}\r\n")).collect();
+    let fields: String =
+        lengths.iter().map(|text| ["content-length: ", text, "\r\n"].concat()).collect();
     let part = [talk.head(&fields), talk.opening(), talk.one()].concat();
     vec![say(part), Step::Wait(50), end]
 }
 
 /// The whole answer below these lengths.
 fn measured(talk: Talk, lengths: &[&str]) -> Vec<Step> {
-    let fields: String = lengths.iter().map(|text| format!("content-length: {text}\r\n")).collect();
+    let fields: String =
+        lengths.iter().map(|text| ["content-length: ", text, "\r\n"].concat()).collect();
     vec![say([talk.head(&fields), talk.all()].concat()), Step::Wait(100), Step::End]
 }
 

@@ -103,7 +103,7 @@ async fn nobody_notices(trouble: &str, rig: &Rig) -> usize {
     let wrong: Vec<&String> = got.iter().filter_map(|got| got.wrong.as_ref()).collect();
     let slowest = got.iter().map(|got| got.took).max().unwrap();
     let wasted = calls(rig, "troubled").await;
-    println!(
+    eprintln!(
         "{trouble}: {} of {REQUESTS} failed, {wasted} calls wasted, slowest {slowest:?}, {:?} in all",
         wrong.len(),
         started.elapsed()

@@ -119,7 +119,7 @@ async fn stalled() {
     let started = Instant::now();
     tokio::time::sleep(Duration::from_secs(5)).await;
     let growth = resident_bytes(rig.pid()).saturating_sub(before);
-    println!("{STALLED} clients that do not read: {} KiB more", growth / 1024);
+    eprintln!("{STALLED} clients that do not read: {} KiB more", growth / 1024);
     assert!(growth < MAX_GROWTH_BYTES, "{} KiB", growth / 1024);
     assert_eq!(closed.load(Ordering::SeqCst), 0, "a client that pauses is not let go at once");
     rig.assert_alive().await;
@@ -127,7 +127,7 @@ async fn stalled() {
         assert!(started.elapsed() < Duration::from_secs(40), "still held");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    println!("let go after {:?}", started.elapsed());
+    eprintln!("let go after {:?}", started.elapsed());
     assert!(started.elapsed() > Duration::from_secs(20), "{:?}", started.elapsed());
     let ledger = Ledger::with_rows(&rig, STALLED, Duration::from_secs(5)).await;
     assert_eq!(ledger.rows.len(), STALLED);

@@ -18,8 +18,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
 /// The time limits of every provider in these tests.
-pub const TIMES: &str = "timeouts = { connect_ms = 1000, first_byte_ms = 1000, \
-first_token_ms = 1000, idle_ms = 1000, total_ms = 4000 }";
+pub const TIMES: &str = "timeouts = { connect_ms = 3000, first_byte_ms = 1500, \
+first_token_ms = 1500, idle_ms = 1500, total_ms = 5000 }";
 /// Longest time until an answer is there, or the provider is let go, whatever happens.
 const PATIENCE: Duration = Duration::from_secs(8);
 /// Cases that run at once.
