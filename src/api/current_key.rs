@@ -51,7 +51,8 @@ struct CurrentKey<'k> {
 #[derive(Serialize)]
 struct Budget {
     scope: &'static str,
-    budget_id: Option<&'static str>,
+    #[serde(rename = "budget_id")]
+    id: Option<&'static str>,
     guardrail_id: Option<&'static str>,
     limit_usd: Usd,
     spend_usd: Usd,
@@ -66,11 +67,11 @@ impl Budget {
     fn of(key: &KeyRecord, used: &KeySums, now_s: u64) -> Option<Self> {
         let limit = key.limit?;
         let spent = used.counted(key.limit_reset, key.include_byok_in_limit);
-        let ends_s = PeriodSpan::at(key.limit_reset, now_s).reset_s();
-        let ends_ms = ends_s.and_then(|at_s| i64::try_from(at_s.saturating_mul(1000)).ok());
+        let end = PeriodSpan::at(key.limit_reset, now_s).reset_s();
+        let ends_ms = end.and_then(|at_s| i64::try_from(at_s.saturating_mul(1000)).ok());
         Some(Self {
             scope: "key_limit",
-            budget_id: None,
+            id: None,
             guardrail_id: None,
             limit_usd: Usd(limit),
             spend_usd: Usd(spent),

@@ -113,7 +113,8 @@ struct Data<'g> {
     workspace_id: Option<&'g str>,
     provider_responses: Option<Vec<ProviderResponse<'g>>>,
     response_cache_source_id: Option<&'g str>,
-    data_region: &'static str,
+    #[serde(rename = "data_region")]
+    region: &'static str,
 }
 
 /// What one provider said to the request.
@@ -254,7 +255,7 @@ fn data<'g>(generation: &'g Generation, created_at: &'g str) -> Data<'g> {
         provider_responses: Some(provider_responses(generation))
             .filter(|responses| !responses.is_empty()),
         response_cache_source_id: None,
-        data_region: DATA_REGION,
+        region: DATA_REGION,
     }
 }
 

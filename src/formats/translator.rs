@@ -42,7 +42,7 @@ pub struct Translator {
 
 /// What becomes of an event.
 enum Stage {
-    Tap(Tap),
+    Tap(Box<Tap>),
     Translate(Box<Translation>),
 }
 
@@ -63,7 +63,7 @@ impl Translator {
         label: AnswerLabel,
     ) -> Result<Self, FormatError> {
         let stage = if upstream == client {
-            Stage::Tap(Tap::new(client, &label)?)
+            Stage::Tap(Box::new(Tap::new(client, &label)?))
         } else {
             Stage::Translate(Box::new(Translation {
                 decoder: stream_decoder(upstream)?,

@@ -59,15 +59,17 @@ pub fn supported(provider: &Provider, upstream_model: &str, abilities: &Abilitie
         ApiFormat::Gemini => GEMINI.into_iter().for_each(|one| set.insert(one)),
         ApiFormat::Anthropic | ApiFormat::Bedrock => set.insert(P::TopK),
     }
-    set.without(impossible(abilities))
+    set.without(impossible(*abilities))
 }
 
 /// What a model cannot do for certain.
-fn impossible(abilities: &Abilities) -> ParameterSet {
+fn impossible(abilities: Abilities) -> ParameterSet {
     let mut none = ParameterSet::NONE;
     let mut unless = |can: bool, group: &[Parameter]| {
         if !can {
-            group.iter().for_each(|one| none.insert(*one));
+            for one in group {
+                none.insert(*one);
+            }
         }
     };
     unless(abilities.tools != Some(false), &OF_TOOLS);

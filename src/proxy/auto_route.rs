@@ -43,7 +43,7 @@ pub fn resolve(
     kept: Option<&str>,
 ) -> Result<Option<Explanation>, GatewayError> {
     let Some(router) = router(&snapshot.routing, names) else { return Ok(None) };
-    let options = Options::read(head.raw(body, "plugins")).map_err(refused)?;
+    let options = Options::read(head.raw(body, "plugins")).map_err(|error| refused(&error))?;
     let prompt_tokens = u64::try_from(body.len().div_ceil(BYTES_PER_TOKEN)).unwrap_or(u64::MAX);
     let ask = AutoAsk {
         router,
@@ -54,7 +54,7 @@ pub fn resolve(
         dice: rand::random(),
     };
     let contenders = contenders((services, snapshot, key), prompt_tokens);
-    let choice = auto::choose(&ask, &contenders).map_err(refused)?;
+    let choice = auto::choose(&ask, &contenders).map_err(|error| refused(&error))?;
     let mut resolved: Vec<String> = Vec::new();
     for name in names.drain(..) {
         if router_of(&snapshot.routing, &name).is_some() {
@@ -67,7 +67,7 @@ pub fn resolve(
     Ok(Some(choice.explanation))
 }
 
-fn refused(error: AutoError) -> GatewayError {
+fn refused(error: &AutoError) -> GatewayError {
     let (kind, param) = match error {
         AutoError::Options(_) => (Kind::InvalidRequest, "plugins"),
         AutoError::NothingAllowed | AutoError::NothingFree => (Kind::NotFound, "model"),
@@ -121,7 +121,7 @@ fn of_model(
         condition: Condition::of(candidates.iter().map(view)),
     };
     for need in ALL_NEEDS {
-        let known = candidates.iter().filter_map(|candidate| can(&candidate.abilities, need));
+        let known = candidates.iter().filter_map(|candidate| can(candidate.abilities, need));
         // One endpoint that does it is enough.
         match known.max() {
             Some(true) => _ = contender.can.insert(need),
@@ -136,7 +136,7 @@ const ALL_NEEDS: [Need; 6] =
     [Need::Images, Need::Files, Need::Audio, Need::Video, Need::Tools, Need::JsonSchema];
 
 /// Whether an endpoint does what is needed, if that is known.
-fn can(abilities: &Abilities, need: Need) -> Option<bool> {
+fn can(abilities: Abilities, need: Need) -> Option<bool> {
     let reads =
         |modality| (!abilities.reads.is_empty()).then(|| abilities.reads.contains(modality));
     match need {

@@ -64,7 +64,7 @@ impl Grade {
         let percent = u64::from(errors.errors) * 100 / u64::from(errors.requests);
         match u32::try_from(percent).unwrap_or(u32::MAX) {
             ..=BEST_PERCENT => Self::Best,
-            ..=GOOD_PERCENT => Self::Good,
+            percent if percent <= GOOD_PERCENT => Self::Good,
             percent => Self::Poor(percent),
         }
     }

@@ -153,7 +153,9 @@ impl Shortlist {
         if choices.len() > 1 {
             filter::soft(&mut choices, ask);
             if ask.preferences.partition == Some(Partition::All) {
-                choices.iter_mut().for_each(|choice| choice.group = 0);
+                for choice in &mut choices {
+                    choice.group = 0;
+                }
             }
         }
         Ok(Self { choices, thinks })

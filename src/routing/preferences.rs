@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 const MAX_NAMES: usize = 64;
 
 /// The wishes of one request.
+#[expect(clippy::struct_excessive_bools, reason = "each is a wish of its own, as it is written")]
 #[derive(Debug, Clone, PartialEq)]
 pub struct Preferences {
     /// Providers to be tried first, in this order; empty = none is named.

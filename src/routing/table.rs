@@ -119,7 +119,9 @@ impl RoutingTable {
             by_name,
             aliases,
         };
-        models.into_iter().for_each(|model| table.add(model));
+        for model in models {
+            table.add(model);
+        }
         table
     }
 

@@ -108,9 +108,9 @@ fn classes() -> Vec<Class> {
 /// How far the failure reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reach {
-    OneKey,
-    OneProvider,
-    OneModel,
+    Key,
+    Provider,
+    Model,
 }
 
 /// A failure, how it is met, and what is made for it in the configuration.
@@ -125,8 +125,8 @@ struct Case {
 fn cases() -> Vec<Case> {
     let mut all = Vec::new();
     for class in classes() {
-        for reach in [Reach::OneKey, Reach::OneProvider, Reach::OneModel] {
-            if reach == Reach::OneKey && !class.is_the_keys {
+        for reach in [Reach::Key, Reach::Provider, Reach::Model] {
+            if reach == Reach::Key && !class.is_the_keys {
                 continue;
             }
             for stream in class.modes {
@@ -169,9 +169,9 @@ impl Case {
         };
         let first = match self.reach {
             // The last of the models is then not needed, but there.
-            Reach::OneKey => endpoint("a"),
-            Reach::OneProvider => format!("{}, {}", endpoint("a"), endpoint("c")),
-            Reach::OneModel => format!("{}, {}", endpoint("a"), endpoint("b")),
+            Reach::Key => endpoint("a"),
+            Reach::Provider => format!("{}, {}", endpoint("a"), endpoint("c")),
+            Reach::Model => format!("{}, {}", endpoint("a"), endpoint("b")),
         };
         write!(
             text,
@@ -187,12 +187,12 @@ impl Case {
         let reply = &self.class.reply;
         let failing = |name: &str| json!({ "model": format!("m{}{name}", self.id) });
         match self.reach {
-            Reach::OneKey => {
+            Reach::Key => {
                 let first = json!({ "model": format!("m{}a", self.id), "nth": [1] });
                 vec![json!({ "match": first, "reply": reply })]
             }
-            Reach::OneProvider => vec![json!({ "match": failing("a"), "reply": reply })],
-            Reach::OneModel => {
+            Reach::Provider => vec![json!({ "match": failing("a"), "reply": reply })],
+            Reach::Model => {
                 ["a", "b"].map(|name| json!({ "match": failing(name), "reply": reply })).into()
             }
         }
@@ -201,19 +201,19 @@ impl Case {
     /// Attempts that fail. A provider is asked with each of its keys where it is a key's failure.
     fn failures(&self) -> usize {
         match (self.reach, self.class.is_the_keys) {
-            (Reach::OneKey, _) | (Reach::OneProvider, false) => 1,
-            (Reach::OneProvider, true) | (Reach::OneModel, false) => 2,
-            (Reach::OneModel, true) => 4,
+            (Reach::Key, _) | (Reach::Provider, false) => 1,
+            (Reach::Provider, true) | (Reach::Model, false) => 2,
+            (Reach::Model, true) => 4,
         }
     }
 
     fn answers(&self) -> String {
-        format!("{}{}", self.id, if self.reach == Reach::OneKey { "a" } else { "c" })
+        format!("{}{}", self.id, if self.reach == Reach::Key { "a" } else { "c" })
     }
 
     async fn ask(&self, rig: &Rig) -> Answer {
         let models = match self.reach {
-            Reach::OneModel => vec![format!("x{}/m", self.id), format!("y{}/m", self.id)],
+            Reach::Model => vec![format!("x{}/m", self.id), format!("y{}/m", self.id)],
             _ => vec![format!("x{}/m", self.id)],
         };
         let body = json!({
@@ -252,7 +252,7 @@ impl Case {
         assert!(failed.iter().all(|one| one["status"].as_u64() > Some(400)), "{metadata}");
         assert!(failed.iter().all(|one| one["status"] != 401), "{case}: {metadata}");
         assert_eq!(metadata["attempt"].as_u64(), u64::try_from(attempts.len()).ok());
-        let several = self.reach == Reach::OneModel;
+        let several = self.reach == Reach::Model;
         assert_eq!(metadata["strategy"], if several { "fallback" } else { "direct" }, "{metadata}");
         let available = metadata["endpoints"]["available"].as_array().unwrap();
         let selected: Vec<&Value> =
@@ -326,7 +326,7 @@ async fn whatever_fails_the_next_one_answers() {
     futures::stream::iter(all).buffer_unordered(12).collect::<()>().await;
     // A provider's refused key was asked once by each request that met it, and never by another.
     let journal = rig.journal().await;
-    for case in cases.iter().filter(|case| case.reach == Reach::OneKey) {
+    for case in cases.iter().filter(|case| case.reach == Reach::Key) {
         let model = format!("m{}a", case.id);
         let calls: Vec<&Value> = journal.iter().filter(|entry| entry["model"] == *model).collect();
         assert_eq!(calls.len(), 2, "{case:?}");
@@ -336,7 +336,7 @@ async fn whatever_fails_the_next_one_answers() {
 
 /// Three providers of one model and one of another, all told apart by the name they know it by.
 fn four(more: &str) -> String {
-    let providers: String = ["one", "two", "three", "four"]
+    let providers: Vec<String> = ["one", "two", "three", "four"]
         .iter()
         .map(|name| {
             format!(
@@ -349,8 +349,9 @@ fn four(more: &str) -> String {
         |name: &str| format!("{{ provider = \"{name}\", upstream_model = \"m-{name}\" }}");
     let several = ["one", "two", "three"].map(endpoint).join(", ");
     format!(
-        "{providers}[models.\"x/m\"]\nendpoints = [{several}]\n\
+        "{}[models.\"x/m\"]\nendpoints = [{several}]\n\
          [models.\"y/m\"]\nendpoints = [{}]\n{more}\n",
+        providers.concat(),
         endpoint("four")
     )
 }

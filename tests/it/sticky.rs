@@ -160,7 +160,7 @@ fn with_tools(number: usize) -> Value {
     let parameters = json!({ "type": "object", "required": ["city"] });
     let tools = json!([{ "type": "function", "function": { "name": "weather", "parameters": parameters } }]);
     let body = turn("a/cached", &format!("weather {number}"), 0);
-    with(with(body, "tools", tools), "stream", json!(number % 2 == 0))
+    with(with(body, "tools", tools), "stream", json!(number.is_multiple_of(2)))
 }
 
 async fn metrics(rig: &Rig) -> Answer {

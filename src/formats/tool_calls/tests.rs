@@ -34,7 +34,8 @@ fn openai_stream() -> String {
         delta(json!([{ "index": 1, "function": { "arguments": "}" } }])),
         json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": "tool_calls" }] }),
     ];
-    chunks.iter().map(|chunk| format!("data: {chunk}\n\n")).collect::<String>() + "data: [DONE]\n\n"
+    let events: Vec<String> = chunks.iter().map(|chunk| format!("data: {chunk}\n\n")).collect();
+    events.concat() + "data: [DONE]\n\n"
 }
 
 /// The same of Anthropic's.

@@ -80,7 +80,7 @@ fn patterns() {
 
 #[test]
 fn the_plugin_entry() {
-    for json in ["null", "[]", r#"[{"id":"web","allowed_models":7}]"#, r#"[{}]"#] {
+    for json in ["null", "[]", r#"[{"id":"web","allowed_models":7}]"#, "[{}]"] {
         assert_eq!(Options::read(Some(json.as_bytes())), Ok(Options::default()), "{json}");
     }
     assert_eq!(Options::read(None), Ok(Options::default()));
@@ -160,7 +160,7 @@ fn length_and_health() {
     let large = Contender { context_length: Some(1_000), ..model("a/large", 9, &[], &[]) };
     let any = Options::default();
     assert_eq!(chosen(&any, &[], &[large.clone(), small.clone()]), ["a/large"]);
-    assert_eq!(chosen(&any, &[], &[small.clone()]), ["a/small"]);
+    assert_eq!(chosen(&any, &[], std::slice::from_ref(&small)), ["a/small"]);
     let in_condition = |condition| Contender { condition, ..model("a/other", 1, &[], &[]) };
     let ailing = [large.clone(), in_condition(Condition::Ailing)];
     assert_eq!(chosen(&any, &[], &ailing), ["a/large", "a/other"]);

@@ -67,7 +67,7 @@ impl Case {
     /// One model at these providers.
     fn of(endpoints: Vec<Endpoint>) -> Self {
         Self {
-            providers: ["a", "b", "c", "d"].map(|slug| provider(slug)).into(),
+            providers: ["a", "b", "c", "d"].map(provider).into(),
             models: vec![model("x/m", endpoints)],
             aliases: HashMap::new(),
             views: Views::default(),
@@ -93,7 +93,7 @@ impl Case {
         self,
         names: &[&str],
         wishes: &str,
-        kept: Option<Kept>,
+        kept: Option<&Kept>,
         change: impl Fn(&mut Ask<'_>),
     ) -> Result<Plan, PlanError> {
         let providers = self.providers.into_iter().map(Arc::new).collect();
@@ -102,7 +102,7 @@ impl Case {
         let mut ask = Ask::new(names, &preferences);
         change(&mut ask);
         let mut dice = StdRng::seed_from_u64(1);
-        choose((&table, &self.views), (&self.key, kept.as_ref()), &ask, &mut dice)
+        choose((&table, &self.views), (&self.key, kept), &ask, &mut dice)
     }
 }
 
@@ -290,16 +290,16 @@ fn those_that_can_go_before_those_that_cannot() {
     assert_eq!(case.plan(requires, seed).unwrap().concat(), "b");
 }
 
-fn percentiles(p50: f32) -> Option<Percentiles> {
-    Some(Percentiles { p50, p75: p50, p90: p50 * 2.0, p99: p50 * 4.0 })
+fn percentiles(p50: f32) -> Percentiles {
+    Percentiles { p50, p75: p50, p90: p50 * 2.0, p99: p50 * 4.0 }
 }
 
 /// Unpriced, with figures: `b` is fastest, `a` answers first, of `c` nothing is known.
 fn measured() -> Case {
     let mut case = unpriced();
     for (slug, tps, ms) in [("a", 10.0, 100.0), ("b", 50.0, 900.0)] {
-        case.view(slug).throughput_tps = percentiles(tps);
-        case.view(slug).latency_ms = percentiles(ms);
+        case.view(slug).throughput_tps = Some(percentiles(tps));
+        case.view(slug).latency_ms = Some(percentiles(ms));
     }
     case
 }
@@ -428,7 +428,7 @@ fn states_of_endpoints() {
 fn the_endpoint_of_the_conversation() {
     let kept = || Kept { provider: "c".into(), upstream_model: "m".into(), model: "x/m".into() };
     let of = |case: Case, wishes: &str| {
-        let plan = case.whole_plan(&["x/m"], wishes, Some(kept()), nothing).unwrap();
+        let plan = case.whole_plan(&["x/m"], wishes, Some(&kept()), nothing).unwrap();
         plan.candidates.iter().map(|one| one.provider.slug.to_string()).collect::<String>()
     };
     assert_eq!(of(unpriced(), "{}"), "cab");
