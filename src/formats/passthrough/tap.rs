@@ -255,9 +255,11 @@ impl Tap {
             return Ok(());
         }
         self.frame(tail, observed, out)?;
-        // A client that follows the specification drops an event without its blank line.
-        let ending: &[u8] = if tail.ends_with(b"\n") { b"\n" } else { b"\n\n" };
-        out.buffer().extend_from_slice(ending);
+        // More follows in OpenAI's streams; those of others pass as they are to their last byte.
+        if matches!(self.format, Format::OpenAi(_)) {
+            let ending: &[u8] = if tail.ends_with(b"\n") { b"\n" } else { b"\n\n" };
+            out.buffer().extend_from_slice(ending);
+        }
         Ok(())
     }
 }
