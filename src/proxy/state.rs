@@ -40,6 +40,18 @@ pub struct Snapshot {
     pub hash: String,
 }
 
+impl Snapshot {
+    /// Goes on with the addresses of providers that the older one learned: a reload while the
+    /// resolver fails must not forget them.
+    pub fn adopt_addresses(&self, older: &Self) {
+        for provider in self.routing.providers() {
+            if let Some(known) = older.routing.provider(&provider.slug) {
+                provider.upstream.adopt(&known.upstream);
+            }
+        }
+    }
+}
+
 /// Limits and habits of the data plane.
 #[derive(Debug, Clone)]
 pub struct Settings {

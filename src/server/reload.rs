@@ -117,6 +117,7 @@ impl Reloader {
         let snapshot = build::snapshot(&loaded, &secrets, &self.services.meters)
             .map_err(|error| error.to_string())?;
         self.replace_certificate(&loaded.config, &secrets)?;
+        snapshot.adopt_addresses(&self.services.snapshot.load());
         self.services.snapshot.store(Arc::new(snapshot));
         let named = build::named_endpoints(&loaded.config);
         self.services.health.configure(&loaded.config.routing, named);

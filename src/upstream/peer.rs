@@ -88,6 +88,11 @@ impl Upstream {
         Self { template, literal, resolver: Arc::new(resolver) }
     }
 
+    /// Goes on with the addresses that an older configuration's upstream learned of the same name.
+    pub fn adopt(&self, older: &Self) {
+        self.resolver.adopt(&older.resolver);
+    }
+
     /// A peer with an address, to connect to now.
     pub async fn peer(&self) -> Result<HttpPeer, ResolveError> {
         let mut peer = self.template.clone();

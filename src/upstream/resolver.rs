@@ -69,6 +69,15 @@ impl Resolver {
         }
     }
 
+    /// Goes on with what an older resolver of the same name knows, if this one knows nothing yet.
+    pub fn adopt(&self, older: &Self) {
+        let same = (&self.host, self.port, self.allow_private)
+            == (&older.host, older.port, older.allow_private);
+        if same && self.answer.load().is_none() {
+            self.answer.store(older.answer.load_full());
+        }
+    }
+
     /// The next address in turn.
     pub async fn next(self: &Arc<Self>) -> Result<SocketAddr, ResolveError> {
         if let Some(answer) = self.answer.load().as_ref() {
@@ -172,6 +181,21 @@ mod tests {
             for _ in 0..3 {
                 assert_eq!(resolver.next().await.ok(), served.then_some(address), "{age_s}");
             }
+        }
+    }
+
+    #[test]
+    fn what_is_known_is_handed_on_to_the_same_name_only() {
+        let resolver = |host: &str, allow| Resolver::new(host.into(), 80, allow);
+        let older = resolver("a.invalid", false);
+        let addresses = vec!["192.0.2.1:80".parse().unwrap()];
+        older.answer.store(Some(Arc::new(Answer { addresses, at: Instant::now() })));
+        let cases =
+            [("a.invalid", false, true), ("a.invalid", true, false), ("b.invalid", false, false)];
+        for (host, allow, known) in cases {
+            let newer = resolver(host, allow);
+            newer.adopt(&older);
+            assert_eq!(newer.answer.load().is_some(), known, "{host} {allow}");
         }
     }
 

@@ -144,6 +144,16 @@ impl Ask {
         self.client != Client::GeminiArray
     }
 
+    /// Whether the provider's own bytes are the answer. OpenAI's streams are added to.
+    fn is_untouched(self) -> bool {
+        let vendor = match self.client {
+            Client::OpenAi | Client::Responses => return false,
+            Client::Anthropic => "anthropic",
+            Client::Gemini | Client::GeminiArray => "google",
+        };
+        self.model.is_none_or(|model| model.trim_start_matches("by-").starts_with(vendor))
+    }
+
     /// The JSON events of a client's stream; `[DONE]` is left out. Fails on broken framing.
     pub fn events(self, text: &str) -> Vec<Value> {
         if !self.is_sse() {
@@ -151,7 +161,8 @@ impl Ask {
             return all.as_array().unwrap().clone();
         }
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
-        assert!(text.ends_with("\n\n"), "the last event is not ended: {text}");
+        let is_ended = text.ends_with("\n\n") || self.is_untouched();
+        assert!(is_ended, "the last event is not ended: {text}");
         let text = text.trim_start_matches('\u{feff}');
         let events = text.split("\n\n").map(|event| {
             let lines = event.lines().filter_map(|line| line.strip_prefix("data:"));

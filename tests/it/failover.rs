@@ -216,8 +216,11 @@ impl Case {
             Reach::Model => vec![format!("x{}/m", self.id), format!("y{}/m", self.id)],
             _ => vec![format!("x{}/m", self.id)],
         };
+        let order = ["a", "b", "c"].map(|name| format!("p{}{name}", self.id));
         let body = json!({
             "models": models, "stream": self.stream,
+            // Prices that are alike would be drawn for.
+            "provider": { "order": order },
             "messages": [{ "role": "user", "content": "to be rescued" }],
         });
         ask(rig, &body).await

@@ -120,8 +120,9 @@ base_url = "http://MOCK_ADDRESS"
 
 /// The formats that a provider can be asked in, and by whom.
 fn asks(model: &str) -> [Ask; 5] {
+    // Every ask has an endpoint of its own: what one finds out of it would spare the next one.
     let at = |client, provider| {
-        let name: &'static str = format!("by-{provider}/{model}").leak();
+        let name: &'static str = format!("by-{provider}/{model}-{client:?}").leak();
         Ask::of(client, name)
     };
     [
