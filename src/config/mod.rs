@@ -54,7 +54,7 @@ pub use self::providers::{
     DataPolicy, Http2, ProviderConfig, ProviderFormat, ProviderKind, Timeouts,
 };
 pub use self::resolved::{ResolvedAccount, ResolvedKey, ResolvedSecrets, resolve_secrets};
-pub use self::routing::{AutoConfig, BreakerConfig, RoutingConfig};
+pub use self::routing::{AutoConfig, BreakerConfig, HedgeConfig, RoutingConfig};
 pub use self::secret_ref::{ProviderKey, SecretError, SecretRef, process_env, resolve};
 pub use self::server::{AdminConfig, FileRef, ServerConfig, StreamUsage, TlsConfig};
 pub use self::store::{StoreConfig, StoreUrl, Unrecorded};

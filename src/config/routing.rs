@@ -2,6 +2,8 @@
 //!
 //! Read by `routing` and `proxy::failover`.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +23,9 @@ pub struct RoutingConfig {
     pub breaker: BreakerConfig,
     /// Models for requests that leave the choice to the gateway.
     pub auto: AutoConfig,
+    /// Models and aliases of which a second endpoint is asked when the first one is silent for
+    /// longer than usual, by the name that callers ask for.
+    pub hedge: BTreeMap<String, HedgeConfig>,
 }
 
 impl Default for RoutingConfig {
@@ -32,6 +37,7 @@ impl Default for RoutingConfig {
             fallback_on_content_policy: true,
             breaker: BreakerConfig::default(),
             auto: AutoConfig::default(),
+            hedge: BTreeMap::new(),
         }
     }
 }
@@ -42,6 +48,22 @@ impl Default for RoutingConfig {
 pub struct AutoConfig {
     /// Models it may choose, the best one first; omitted: all of `[models]`, the dearest first.
     pub models: Vec<String>,
+}
+
+/// When a second endpoint is asked, which costs a second time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct HedgeConfig {
+    /// Least silence, in milliseconds, however fast the endpoint usually is.
+    pub min_silence_ms: u64,
+    /// Most requests of 100 for which a second endpoint is asked.
+    pub max_percent: u32,
+}
+
+impl Default for HedgeConfig {
+    fn default() -> Self {
+        Self { min_silence_ms: 200, max_percent: 10 }
+    }
 }
 
 /// When an endpoint (a model of a provider) is left alone: the circuit breaker.

@@ -185,21 +185,49 @@ impl Meters {
                 .look(limit, ask.tokens_estimate, now_s)
                 .map_err(|refusal| Refusal::of_rate(*whose, refusal, now_s))?;
         }
-        let of_account = charged_to_account(ask.hold, ask.payer);
+        let reserved = self.reserve((key, policy), (ask.hold, ask.payer), now_s)?;
+        Ok(Admission {
+            rates: Rates::enter(subjects, ask.tokens_estimate, now_s)?,
+            key: reserved.0,
+            account: reserved.1,
+            include_byok_in_limit: policy.include_byok_in_limit,
+        })
+    }
+
+    /// Lets one more call go out for a request that was let in: it holds money of its own, and
+    /// takes no place in any rate.
+    pub fn admit_again(
+        &self,
+        key: &KeyMeter,
+        policy: &KeyPolicy,
+        (hold, payer): (PicoUsd, Payer),
+    ) -> Result<Admission, Refusal> {
+        let reserved = self.reserve((key, policy), (hold, payer), self.now_s())?;
+        Ok(Admission {
+            rates: Rates::default(),
+            key: reserved.0,
+            account: reserved.1,
+            include_byok_in_limit: policy.include_byok_in_limit,
+        })
+    }
+
+    /// Holds money of the key and of the account.
+    fn reserve(
+        &self,
+        (key, policy): (&KeyMeter, &KeyPolicy),
+        (hold, payer): (PicoUsd, Payer),
+        now_s: u64,
+    ) -> Result<(Reservation, Reservation), Refusal> {
+        let of_account = charged_to_account(hold, payer);
         self.account().look(of_account).map_err(|refused| self.account_refusal(refused))?;
-        let of_key = charged_to_key(ask.hold, ask.payer, policy.include_byok_in_limit);
+        let of_key = charged_to_key(hold, payer, policy.include_byok_in_limit);
         let of_key = key
             .spend
             .reserve(of_key, policy.limit, now_s)
             .map_err(|refused| key_refusal(key, policy, refused, now_s))?;
         let of_account =
             self.account().reserve(of_account).map_err(|refused| self.account_refusal(refused))?;
-        Ok(Admission {
-            rates: Rates::enter(subjects, ask.tokens_estimate, now_s)?,
-            key: of_key,
-            account: of_account,
-            include_byok_in_limit: policy.include_byok_in_limit,
-        })
+        Ok((of_key, of_account))
     }
 
     fn subjects<'a>(

@@ -38,6 +38,8 @@ pub struct Admitted {
     pub body_read: Instant,
     /// Where its members are.
     pub head: Head,
+    /// How much it may use.
+    pub demand: Demand,
     /// Who may serve it, in order.
     pub plan: Plan,
     /// What is to be learned from its answer.
@@ -145,6 +147,7 @@ pub async fn admit(
         None => (body, head),
     };
     Ok(Admitted {
+        demand,
         plan,
         steering,
         shown,

@@ -20,12 +20,12 @@ const SIGNED: [&str; 3] = ["host", "content-type", "accept"];
 /// Adds the credential; gives the token, if it is one.
 pub async fn authorize(
     connector: &Connector,
-    outgoing: &Outgoing<'_>,
+    outgoing: &Outgoing,
     header: &mut RequestHeader,
 ) -> Result<Option<Arc<Token>>, GatewayError> {
     match outgoing.provider.vendor.authorization() {
         Authorization::Key => {
-            if let Some(key) = outgoing.key {
+            if let Some(key) = outgoing.key() {
                 header.insert_header(key.name.clone(), &key.value).map_err(|e| unfit(&e))?;
             }
             Ok(None)
@@ -65,7 +65,7 @@ pub fn refused(provider: &Provider, token: Option<&Arc<Token>>) -> bool {
 
 fn sign(
     signer: &Signer,
-    outgoing: &Outgoing<'_>,
+    outgoing: &Outgoing,
     header: &mut RequestHeader,
 ) -> Result<(), GatewayError> {
     let headers: Vec<(&str, &[u8])> = SIGNED

@@ -4,9 +4,10 @@
 //! number and time.
 
 use super::dispatch::UpstreamAnswer;
+use super::opening::Begun;
 use super::settle::UsageGuard;
 use super::state::Services;
-use crate::error::Kind;
+use crate::error::{GatewayError, Kind};
 use crate::formats::translator::Translator;
 use crate::providers::Provider;
 use crate::routing::Candidate;
@@ -46,8 +47,29 @@ pub async fn client_left(
     });
 }
 
+/// An attempt that was not waited for until its first content goes the same way.
+pub fn let_go(
+    services: &Arc<Services>,
+    candidate: &Candidate,
+    attempt: impl Future<Output = Result<Begun, GatewayError>> + Send + 'static,
+    guard: &mut UsageGuard,
+) {
+    let Some(permit) = permit(services, &candidate.provider) else {
+        return guard.settle(Outcome::Cancelled, Kind::ClientClosed.status(), None);
+    };
+    let mut record = guard.detach();
+    services.spawn_detached(async move {
+        match tokio::time::timeout(MAX_DETACHED, attempt).await {
+            Ok(Ok(begun)) => begun.read_on(record).await,
+            Ok(Err(error)) => record.fail(&error),
+            Err(_) => record.settle(Outcome::Cancelled, Kind::ClientClosed.status(), None),
+        }
+        drop(permit);
+    });
+}
+
 /// Reads what the caller no longer waits for, and settles with the provider's own counts.
-async fn read_to_end(
+pub async fn read_to_end(
     (mut upstream, mut translator): (UpstreamAnswer, Translator),
     mut guard: UsageGuard,
 ) {

@@ -37,12 +37,12 @@ const MAX_WRITE_STALL: Duration = Duration::from_secs(10);
 const ERROR_READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A request ready to be sent to a provider.
-#[derive(Debug)]
-pub struct Outgoing<'a> {
+#[derive(Debug, Clone)]
+pub struct Outgoing {
     /// To whom.
-    pub provider: &'a Provider,
-    /// With which key; `None` for a provider without keys.
-    pub key: Option<&'a ProviderKey>,
+    pub provider: Arc<Provider>,
+    /// With which of its keys; `None` for a provider without keys.
+    pub key: Option<usize>,
     /// Path and query, base path included.
     pub target: String,
     /// Media type that is asked for.
@@ -57,6 +57,13 @@ pub struct Outgoing<'a> {
     pub first_byte: Duration,
     /// Unix time in seconds, for a signature.
     pub at_s: u64,
+}
+
+impl Outgoing {
+    /// The key it goes out with.
+    pub fn key(&self) -> Option<&ProviderKey> {
+        self.provider.keys.get(self.key?)
+    }
 }
 
 /// Which connections may carry a request.
@@ -172,7 +179,7 @@ impl UpstreamAnswer {
 /// Sends the request and waits for the header of the answer.
 pub async fn send(
     connector: &Connector,
-    outgoing: &Outgoing<'_>,
+    outgoing: &Outgoing,
     connection: Connection,
 ) -> Result<UpstreamAnswer, GatewayError> {
     let peer = outgoing.provider.upstream.peer().await.map_err(|error| {
@@ -254,7 +261,7 @@ impl Failure {
 async fn exchange_header(
     session: &mut HttpSession,
     header: RequestHeader,
-    (outgoing, patience): (&Outgoing<'_>, Duration),
+    (outgoing, patience): (&Outgoing, Duration),
 ) -> Result<(u16, bool), Failure> {
     session.write_request_header(Box::new(header)).await.map_err(Failure::Broken)?;
     // A provider may answer, and close, before it read the whole body: its answer counts, and if
@@ -305,11 +312,11 @@ fn within_bounds(header: &ResponseHeader) -> Result<u16, Failure> {
     Ok(header.status.as_u16())
 }
 
-fn request_header(outgoing: &Outgoing<'_>) -> Result<RequestHeader, GatewayError> {
+fn request_header(outgoing: &Outgoing) -> Result<RequestHeader, GatewayError> {
     let bad = |error: BError| GatewayError::internal(format!("upstream header: {error}"));
     let mut header =
         RequestHeader::build_no_case("POST", outgoing.target.as_bytes(), Some(16)).map_err(bad)?;
-    let provider = outgoing.provider;
+    let provider = &outgoing.provider;
     header.insert_header(HOST, &provider.authority).map_err(bad)?;
     header.insert_header(CONTENT_TYPE, "application/json").map_err(bad)?;
     header.insert_header(CONTENT_LENGTH, outgoing.body_len).map_err(bad)?;

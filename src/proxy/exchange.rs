@@ -3,10 +3,11 @@
 //! An exchange owns nothing but references to what admission decided; each attempt encodes the
 //! request anew for its candidate, so that a fallback may speak another format. `exchange/target.rs`
 //! says who is asked next, `exchange/attempt.rs` asks, `exchange/answer.rs` knows what the caller's
-//! answer carries.
+//! answer carries; `exchange/race.rs` asks two at a time where that is wanted.
 
 mod answer;
 mod attempt;
+mod race;
 pub(super) mod metadata;
 pub(super) mod refusal;
 mod target;
@@ -20,6 +21,7 @@ use super::respond::{self, Broken};
 use super::settle::UsageGuard;
 use super::state::{Services, Settings};
 use super::steer::Steering;
+use crate::auth::ApiKey;
 use crate::error::{Blame, GatewayError};
 use crate::formats::{self, ApiFormat, Framing};
 use crate::limits::Standing;
@@ -29,7 +31,7 @@ use bytes::Bytes;
 use pingora::connectors::http::Connector;
 use std::sync::Arc;
 use std::time::Instant;
-use target::{Cursor, Target};
+use target::{Asked, Cursor};
 
 /// What is to be done with the body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +54,7 @@ pub struct Exchange<'e> {
     services: &'e Arc<Services>,
     settings: &'e Settings,
     admitted: &'e Admitted,
+    key: &'e ApiKey,
     request_id: &'e str,
     back: WayBack,
     fetched: Fetched,
@@ -65,15 +68,15 @@ pub struct Exchange<'e> {
 impl<'e> Exchange<'e> {
     /// An exchange for an admitted request.
     pub fn new(
-        services: &'e Arc<Services>,
-        settings: &'e Settings,
-        admitted: &'e Admitted,
+        (services, settings): (&'e Arc<Services>, &'e Settings),
+        (admitted, key): (&'e Admitted, &'e ApiKey),
         request_id: &'e str,
     ) -> Self {
         Self {
             services,
             settings,
             admitted,
+            key,
             request_id,
             back: WayBack::default(),
             fetched: Fetched::default(),
@@ -101,10 +104,17 @@ impl<'e> Exchange<'e> {
             let next = self.next_target(&mut cursor, guard, &mut failures).await?;
             let Some(mut target) = next else { return Err(failures.verdict().into()) };
             self.count_failover(&cursor, target.candidate);
-            let attempt = self.attempt(&mut target, (client, guard), &mut keep_alive);
-            let Err(broken) = attempt.await else { return Ok(()) };
-            let error = target.candidate.provider.masked(broken.error);
-            self.note_failure(&target, guard, &error);
+            let mut asked = target.asked();
+            let ended = match self.hedge_for(asked, &cursor, guard) {
+                None => self.attempt(&mut target, (client, guard), &mut keep_alive).await,
+                Some(hedge) => {
+                    let place = (target, &mut asked, &mut cursor, &mut failures);
+                    self.race(place, hedge, (client, guard), &mut keep_alive).await
+                }
+            };
+            let Err(broken) = ended else { return Ok(()) };
+            let error = asked.candidate.provider.masked(broken.error);
+            self.note_failure(asked, guard, &error);
             if !broken.relayed {
                 guard.note_failed_attempt(&error);
             }
@@ -145,22 +155,22 @@ impl<'e> Exchange<'e> {
         }
     }
 
-    fn note_success(&self, target: &Target<'_>, guard: &mut UsageGuard) {
-        let slug = &*target.candidate.provider.slug;
+    fn note_success(&self, asked: Asked<'_>, guard: &mut UsageGuard) {
+        let slug = &*asked.candidate.provider.slug;
         self.services.metrics.count_attempt(slug, "ok");
         if let Some(permit) = guard.take_permit() {
             let health = &self.services.health;
-            let (used, sample) = ((permit, target.outgoing.key), guard.sample());
+            let (used, sample) = ((permit, asked.key()), guard.sample());
             health.provider(slug).note_answered(used, sample, health.now_ms());
         }
     }
 
-    fn note_failure(&self, target: &Target<'_>, guard: &mut UsageGuard, error: &GatewayError) {
-        let provider = &*target.candidate.provider.slug;
+    fn note_failure(&self, asked: Asked<'_>, guard: &mut UsageGuard, error: &GatewayError) {
+        let provider = &*asked.candidate.provider.slug;
         self.services.metrics.count_attempt(provider, error.kind.name());
         if let Some(permit) = guard.take_permit() {
             let health = &self.services.health;
-            let used = (permit, target.outgoing.key);
+            let used = (permit, asked.key());
             health.provider(provider).note_failed(used, error, health.now_ms());
         }
         if let Some(limit) = error.late {
@@ -170,7 +180,7 @@ impl<'e> Exchange<'e> {
             tracing::warn!(
                 request_id = self.request_id,
                 provider,
-                model = &*target.candidate.canonical,
+                model = &*asked.candidate.canonical,
                 kind = error.kind.name(),
                 limit = error.late.map(crate::error::TimeLimit::name),
                 detail = error.detail.as_deref().unwrap_or_default(),

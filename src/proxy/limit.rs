@@ -85,6 +85,19 @@ impl Holds {
         Ok(())
     }
 
+    /// What a second call for the same request holds, of money alone; `None` if there is not
+    /// enough of it.
+    pub fn again(
+        services: &Services,
+        key: &ApiKey,
+        (demand, candidate): (&Demand, &Arc<Candidate>),
+    ) -> Option<Self> {
+        let hold = demand.hold(key.policy.budget_mode, std::slice::from_ref(candidate));
+        let payer = if candidate.provider.byok { Payer::Byok } else { Payer::Account };
+        let admission = services.meters.admit_again(&key.meter, &key.policy, (hold, payer)).ok()?;
+        Some(Self { admission: Some(admission), ..Self::default() })
+    }
+
     /// Takes a place at the candidate's model, once; the place at the one before is given up.
     pub fn enter_model(
         &mut self,

@@ -9,11 +9,13 @@ use super::dispatch::UpstreamAnswer;
 use super::downstream::{Downstream, End};
 use super::exchange::{Exchange, Job};
 use super::keep_alive::KeepAlive;
+use super::opening::{BegunStream, BegunWhole};
 use super::settle::UsageGuard;
 use super::stream_clock::StreamClock;
 use crate::error::{GatewayError, Kind, TimeLimit};
 use crate::formats::translator::Translator;
-use crate::formats::{StreamFault, answer, embeddings};
+use crate::formats::answer::Answer;
+use crate::formats::{StreamFault, embeddings};
 use crate::providers::classify;
 use crate::routing::Candidate;
 use crate::usage::Outcome;
@@ -51,15 +53,27 @@ pub async fn whole(
             return Err(error.into());
         }
     };
-    let mut relayed = relay(exchange, candidate, body)?;
-    let calls = relayed.observed.tool_calls.take();
-    guard.observe(&relayed.observed);
-    guard.note_first_token();
+    let answer = relay(exchange, candidate, body)?;
     if let Some(gone) = gone {
+        guard.observe(&answer.observed);
         guard.settle(Outcome::Cancelled, gone.kind.status(), Some(gone.kind));
         upstream.release(exchange.connector()).await;
         return Err(gone.into());
     }
+    answered(exchange, client, guard, (candidate, BegunWhole { upstream, answer })).await
+}
+
+/// Sends a whole answer that was read and turned into the caller's.
+pub async fn answered(
+    exchange: &Exchange<'_>,
+    client: &mut Downstream<'_>,
+    guard: &mut UsageGuard,
+    (candidate, begun): (&Candidate, BegunWhole),
+) -> Result<(), Broken> {
+    let BegunWhole { upstream, answer: mut relayed } = begun;
+    let calls = relayed.observed.tool_calls.take();
+    guard.observe(&relayed.observed);
+    guard.note_first_token();
     guard.settle(Outcome::Complete, 200, None);
     exchange.learn(candidate, &relayed.observed, calls);
     let body = exchange.annotated(relayed.body, (guard.record(), candidate));
@@ -112,24 +126,19 @@ fn relay(
     exchange: &Exchange<'_>,
     candidate: &Candidate,
     body: Bytes,
-) -> Result<answer::Answer, GatewayError> {
-    let upstream = candidate.format();
-    let label = exchange.label(candidate);
-    let relayed = match exchange.job() {
-        Job::Embeddings => relay_embeddings(exchange, candidate, body),
-        Job::CountTokens(_) => Ok(answer::Answer::opaque(body)),
-        Job::Chat { client, .. } => {
-            answer::relay_renamed((upstream, *client), body, &label, &exchange.way_back().tools)
-        }
-    };
-    relayed.map_err(fault)
+) -> Result<Answer, GatewayError> {
+    match exchange.job() {
+        Job::Embeddings => relay_embeddings(exchange, candidate, body).map_err(fault),
+        Job::CountTokens(_) => Ok(Answer::opaque(body)),
+        Job::Chat { client, .. } => exchange.relaying(candidate, *client).relay(body),
+    }
 }
 
 fn relay_embeddings(
     exchange: &Exchange<'_>,
     candidate: &Candidate,
     body: Bytes,
-) -> Result<answer::Answer, StreamFault> {
+) -> Result<Answer, StreamFault> {
     let Some(expected) = exchange.way_back().embeddings else {
         return Err(StreamFault::Malformed("embeddings were not asked for".into()));
     };
@@ -138,34 +147,24 @@ fn relay_embeddings(
     let shown = label.model.as_deref().unwrap_or(&candidate.canonical);
     let label = (shown, label.charges.as_deref());
     let (body, usage) = embeddings::relay(upstream, body, expected, label)?;
-    Ok(answer::Answer::counted(body, usage))
+    Ok(Answer::counted(body, usage))
 }
 
-/// Relays a stream.
+/// Relays a stream from its beginning, or from where it was read to.
 pub async fn stream(
     exchange: &Exchange<'_>,
     client: &mut Downstream<'_>,
     guard: &mut UsageGuard,
-    (candidate, upstream, keep_alive): (&Candidate, UpstreamAnswer, &mut KeepAlive),
+    (candidate, begun, keep_alive): (&Candidate, BegunStream, &mut KeepAlive),
 ) -> Result<(), Broken> {
-    let translator = exchange.translator(candidate)?;
-    let mut relay = Relay {
-        exchange,
-        candidate,
-        client,
-        guard,
-        upstream,
-        translator,
-        held: BytesMut::new(),
-        relayed: false,
-        clock: StreamClock::start(
-            candidate.provider.timeouts,
-            exchange.deadline(&candidate.provider),
-        ),
-    };
+    let BegunStream { upstream, translator, clock, output, is_over } = begun;
+    let (held, relayed) = (BytesMut::new(), false);
+    let mut relay =
+        Relay { exchange, candidate, client, guard, upstream, translator, held, relayed, clock };
     let ended = match relay.client.departure() {
         Some(gone) => Err(gone),
-        None => relay.pump(keep_alive).await,
+        None if is_over => relay.end_with(output).await,
+        None => relay.pump(output, keep_alive).await,
     };
     let Relay { guard, upstream, translator, client, relayed, .. } = relay;
     guard.observe(translator.observed());
@@ -217,7 +216,14 @@ struct Relay<'r, 's, 'e> {
 }
 
 impl Relay<'_, '_, '_> {
-    async fn pump(&mut self, keep_alive: &mut KeepAlive) -> Result<(), GatewayError> {
+    async fn pump(
+        &mut self,
+        output: Bytes,
+        keep_alive: &mut KeepAlive,
+    ) -> Result<(), GatewayError> {
+        if self.translator.observed().saw_content {
+            self.pass_on(output, keep_alive).await?;
+        }
         loop {
             let wake = self.clock.next_wake(self.must_hold(), keep_alive);
             tokio::select! {
@@ -259,6 +265,23 @@ impl Relay<'_, '_, '_> {
                 return Err(fault(fault_found));
             }
         };
+        self.pass_on(output, keep_alive).await
+    }
+
+    /// The whole answer is there, and nothing of it was shown.
+    async fn end_with(&mut self, output: Bytes) -> Result<(), GatewayError> {
+        if self.translator.observed().saw_content {
+            self.guard.note_first_token();
+        }
+        self.finish(output).await
+    }
+
+    /// What the translator made of the answer goes on to the caller, once there is content.
+    async fn pass_on(
+        &mut self,
+        output: Bytes,
+        keep_alive: &mut KeepAlive,
+    ) -> Result<(), GatewayError> {
         let observed = self.translator.observed();
         if observed.saw_content && self.clock.note_content() {
             self.guard.note_first_token();

@@ -14,11 +14,14 @@ use crate::formats::Observed;
 use crate::limits::{Payer, Standing};
 use crate::money::PicoUsd;
 use crate::routing::Candidate;
-use crate::routing::health::{Permit, Sample};
+use crate::routing::health::{Answer, Permit, Sample};
 use crate::store::generation::{FailedAttempt, recorded};
 use crate::usage::{Generation, Outcome};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// What the record of a second call for a request is kept under.
+const HEDGE: &str = "hedge";
 
 /// The open record of one request.
 pub struct UsageGuard {
@@ -182,6 +185,57 @@ impl UsageGuard {
             first_token_ms: self.attempt_first_token_ms.filter(|_| self.record.streamed),
             total_ms: elapsed_ms(self.attempt_started),
             completion_tokens: self.record.usage.completion,
+        }
+    }
+
+    /// The record of another call for the same request, made besides the present one: its id says
+    /// to which it belongs.
+    #[must_use]
+    pub fn besides(&mut self, candidate: &Arc<Candidate>, permit: Option<Permit>, holds: Holds) -> Self {
+        self.record.attempts = self.record.attempts.saturating_add(1);
+        let record = Generation {
+            id: format!("{}-hedge", self.record.id),
+            operation: HEDGE.to_owned(),
+            created_ms: self.services.clock.unix_ms(),
+            attempts: 0,
+            failed_attempts: Vec::new(),
+            first_token_ms: None,
+            ..self.record.clone()
+        };
+        let mut other = Self {
+            services: Arc::clone(&self.services),
+            record,
+            candidate: None,
+            prompt_bytes: self.prompt_bytes,
+            observed: Observed::default(),
+            started: Instant::now(),
+            attempt_started: Instant::now(),
+            attempt_first_token_ms: None,
+            permit: None,
+            holds,
+            may_be_lost: self.may_be_lost,
+            is_limited: self.is_limited,
+            stage: Stage::New,
+        };
+        other.note_attempt(candidate, permit);
+        other
+    }
+
+    /// The call of the other record becomes the one of this, and the other way round: what was
+    /// answered belongs to the request, the other call to itself.
+    pub fn swap_calls(&mut self, other: &mut Self) {
+        std::mem::swap(&mut self.candidate, &mut other.candidate);
+        std::mem::swap(&mut self.attempt_started, &mut other.attempt_started);
+        std::mem::swap(&mut self.attempt_first_token_ms, &mut other.attempt_first_token_ms);
+        std::mem::swap(&mut self.permit, &mut other.permit);
+    }
+
+    /// Another endpoint answered first: this one was silent for so long already.
+    pub fn note_outpaced(&mut self) {
+        let answer = if self.record.streamed { Answer::Stream } else { Answer::Whole };
+        if let Some(permit) = self.permit.take() {
+            let health = &self.services.health;
+            permit.outpaced(answer, elapsed_ms(self.attempt_started), health.now_ms());
         }
     }
 

@@ -11,6 +11,7 @@ use crate::auth::{Authenticator, KeyBook, KeyTable};
 use crate::clock::Clock;
 use crate::config::MediaConfig;
 use crate::limits::Meters;
+use crate::routing::HedgeRule;
 use crate::routing::exacto::Board;
 use crate::routing::{Health, RoutingTable, StickyTable};
 use crate::store::{KeyRecord, Store};
@@ -18,6 +19,7 @@ use crate::telemetry::Metrics;
 use crate::usage::{Journal, Recorder};
 use arc_swap::ArcSwap;
 use pingora::connectors::http::Connector;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -53,7 +55,7 @@ impl Snapshot {
 }
 
 /// Limits and habits of the data plane.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Settings {
     /// Largest request body.
     pub max_body_bytes: usize,
@@ -74,6 +76,8 @@ pub struct Settings {
     pub auto_models: Vec<Arc<str>>,
     /// How far a request that fails goes on.
     pub failover: FailoverRules,
+    /// Models and aliases that are hedged, by the name that callers ask for.
+    pub hedges: HashMap<String, HedgeRule>,
 }
 
 /// What lives as long as the process.

@@ -38,14 +38,15 @@ impl StreamClock {
         !std::mem::replace(&mut self.saw_content, true)
     }
 
-    fn silence_ends(&self) -> Instant {
+    /// When the silence has lasted too long.
+    pub fn silence_ends(&self) -> Instant {
         let idle = self.last_chunk + self.limits.idle;
         if self.saw_content { idle } else { idle.min(self.started + self.limits.first_token) }
     }
 
     /// Which limit ends the silence: a stream that sent something, but no content, is late with
     /// its first token unless it fell silent altogether.
-    fn missed_limit(&self) -> TimeLimit {
+    pub fn missed_limit(&self) -> TimeLimit {
         let idle_ends = self.last_chunk + self.limits.idle;
         let is_first_token =
             !self.saw_content && self.started + self.limits.first_token <= idle_ends;

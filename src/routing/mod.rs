@@ -9,6 +9,7 @@ pub mod conversation;
 pub mod exacto;
 pub mod filter;
 pub mod health;
+pub mod hedge;
 pub mod live;
 pub mod model_ref;
 pub mod plan;
@@ -20,6 +21,7 @@ pub mod tool_calls;
 
 pub use ask::Ask;
 pub use health::Health;
+pub use hedge::{HedgeRule, HedgeScope};
 pub use live::{EndpointView, Gate, Live, Percentiles, ToolErrors};
 pub use plan::{Candidate, Plan, PlanError, Shortlist, choose};
 pub use preferences::{Partition, Preferences, SortBy};

@@ -16,7 +16,7 @@ use crate::config::{
 use crate::limits::Meters;
 use crate::proxy::failover::FailoverRules;
 use crate::proxy::state::{Settings, Snapshot};
-use crate::routing::RoutingTable;
+use crate::routing::{HedgeRule, HedgeScope, RoutingTable};
 use crate::store::KeyRecord;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -94,12 +94,22 @@ fn settings(config: &Config) -> Settings {
         media: config.media.clone(),
         serves_unrecorded: config.store.unrecorded == Unrecorded::Serve,
         auto_models: config.routing.auto.models.iter().map(|name| name.as_str().into()).collect(),
+        hedges: hedges(config),
         failover: FailoverRules {
             max_attempts: usize::try_from(config.routing.max_attempts).unwrap_or(1).max(1),
             on_context_length: config.routing.fallback_on_context_length,
             on_content_policy: config.routing.fallback_on_content_policy,
         },
     }
+}
+
+fn hedges(config: &Config) -> HashMap<String, HedgeRule> {
+    let scope = |name| match config.aliases.contains_key(name) {
+        true => HedgeScope::Alias,
+        false => HedgeScope::Model,
+    };
+    let rules = config.routing.hedge.iter();
+    rules.map(|(name, hedge)| (name.clone(), HedgeRule::new(hedge, scope(name)))).collect()
 }
 
 /// A model of the configuration, with what it leaves out filled in: by its prefix, and from the

@@ -13,6 +13,7 @@ pub struct HealthMetrics {
     cooldowns: IntCounterVec,
     ejections: IntCounterVec,
     denied_retries: IntCounterVec,
+    hedges: IntCounterVec,
 }
 
 /// What was counted of one provider since the start.
@@ -49,7 +50,17 @@ impl HealthMetrics {
             let counters = IntCounterVec::new(Opts::new(name, help), &["provider"])?;
             registry.register(Box::new(counters.clone())).map(|()| counters)
         };
+        let hedges = IntCounterVec::new(
+            Opts::new(
+                "arouter_hedges_total",
+                "Second calls for requests whose first was silent, by provider asked and result: \
+                 won, lost, rescued, failed or cancelled.",
+            ),
+            &["provider", "result"],
+        )?;
+        registry.register(Box::new(hedges.clone()))?;
         Ok(Self {
+            hedges,
             endpoints: gauges(
                 "arouter_endpoint_state",
                 "Configured endpoints that were called: 0 closed, 1 half-open, 2 left alone.",
@@ -73,6 +84,11 @@ impl HealthMetrics {
                 "Retries that a failing provider did not get.",
             )?,
         })
+    }
+
+    /// Counts a second call that was made for a request; `result` says what came of it.
+    pub fn count_hedge(&self, provider: &str, result: &'static str) {
+        self.hedges.with_label_values(&[provider, result]).inc();
     }
 
     /// Forgets the states of endpoints: those that are set next are all there are.

@@ -35,6 +35,7 @@ mod failures;
 mod faults;
 mod frames;
 mod goaway;
+mod hedging;
 mod http2;
 mod keys_api;
 mod ledger;

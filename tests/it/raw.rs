@@ -150,6 +150,7 @@ async fn uploads_are_streamed_and_never_held() {
     for up in BOTH {
         let peer = Peer::saying(Say::json("{}")).await;
         let rig = rig_before(peer.address, up).await;
+        let before = peak_memory(&rig);
         for version in BOTH {
             for body in [sized(large.clone()), chunked(large.clone(), 50_000)] {
                 let mut call = call(&rig, version, ("PUT", "/openai/v1/files"), body).await;
@@ -158,8 +159,8 @@ async fn uploads_are_streamed_and_never_held() {
                 assert!(peer.last().body == large, "{version:?} {up:?}: not what was sent");
             }
         }
-        let peak = peak_memory(&rig);
-        assert!(peak < 60 * MIB, "{} MiB over {up:?}", peak / MIB);
+        let growth = peak_memory(&rig) - before;
+        assert!(growth < 20 * MIB, "{} MiB over {up:?}", growth / MIB);
     }
 }
 
@@ -227,15 +228,16 @@ async fn errors_pass_with_the_providers_key_masked() {
     for status in [400, 401, 429, 500, 503] {
         let answer = Say::json(body.clone()).status(status).header("retry-after", "7");
         let peer = Peer::saying(answer).await;
-        let rig = rig_before(peer.address, Http::One).await;
         for version in BOTH {
+            // A limit that names a wait is kept to: each call has a gateway that knows of none.
+            let rig = rig_before(peer.address, Http::One).await;
             let mut call = call(&rig, version, ("POST", "/openai/v1/x"), sized("{}")).await;
             assert_eq!(call.status, status);
             assert_eq!(call.header("retry-after"), "7");
             let expected = body.replace(PROVIDER_KEY, &"*".repeat(PROVIDER_KEY.len()));
             assert_eq!(call.text().await, expected);
+            assert!(!rig.log().contains(PROVIDER_KEY));
         }
-        assert!(!rig.log().contains(PROVIDER_KEY));
         if status == 400 {
             let dead = rig_before(super::rig::free_address(), Http::One).await;
             let call = call(&dead, Http::One, ("GET", "/openai/v1/x"), sized("")).await;

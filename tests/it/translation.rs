@@ -43,8 +43,8 @@ async fn a_forbidden_loss_goes_to_the_next_endpoint_or_is_refused() {
     let more = "[models.\"team/m\"]\nendpoints = [{ provider = \"anthropic\" }, { provider = \"openai\" }]";
     let rig = Rig::with(Plan { more, ..Plan::default() }).await;
     let refused = rig.post("/v1/chat/completions", &strictly(asking(CLAUDE))).await;
-    assert_eq!(refused.status, 400, "{}", refused.text());
-    assert_eq!(refused.json()["error"]["param"], "seed");
+    assert_eq!(refused.status, 404, "{}", refused.text());
+    assert_eq!(refused.json()["error"]["param"], "provider.require_parameters");
     assert!(rig.journal().await.is_empty(), "the provider was asked");
     let answer = rig.post("/v1/chat/completions", &strictly(asking("team/m"))).await;
     assert_eq!(answer.status, 200, "{}", answer.text());

@@ -24,6 +24,9 @@ pub(super) fn check(findings: &mut Findings<'_>) {
     for (index, model) in config.routing.auto.models.iter().enumerate() {
         check_target(findings, &steps!["routing", "auto", "models", index], model);
     }
+    for name in config.routing.hedge.keys().filter(|name| !config.aliases.contains_key(*name)) {
+        check_target(findings, &steps!["routing", "hedge", name.as_str()], name);
+    }
     for (name, key) in &config.keys {
         for (index, provider) in key.allowed_providers.iter().flatten().enumerate() {
             check_provider(

@@ -8,6 +8,7 @@ use crate::money::PicoUsd;
 
 /// Longest time any setting may name, in seconds: one day.
 const DAY_S: u64 = 86_400;
+const HOUR_MS: u64 = 3_600_000;
 
 pub(super) fn check(findings: &mut Findings<'_>) {
     let config = findings.config;
@@ -128,6 +129,11 @@ fn routing(findings: &mut Findings<'_>) {
         ("max_open_s", breaker.max_open_s, 1..=DAY_S),
     ] {
         findings.range(&steps!["routing", "breaker", key], number, range);
+    }
+    for (name, hedge) in &routing.hedge {
+        let at = |key| steps!["routing", "hedge", name.as_str(), key];
+        findings.range(&at("min_silence_ms"), hedge.min_silence_ms, 1..=HOUR_MS);
+        findings.range(&at("max_percent"), hedge.max_percent.into(), 1..=100);
     }
     if breaker.max_open_s < breaker.open_s {
         let at = steps!["routing", "breaker", "max_open_s"];

@@ -3,7 +3,10 @@
 //! Used by the exchange and by `respond`. Everything here follows from what was admitted and from
 //! the endpoint that answers; nothing is decided.
 
+use super::super::dispatch::UpstreamAnswer;
 use super::super::keep_alive::KeepAlive;
+use super::super::opening::{BegunStream, Relaying};
+use super::super::stream_clock::StreamClock;
 use super::super::tariff::Tariff;
 use super::super::{limit, reject};
 use super::{Exchange, Job};
@@ -67,6 +70,31 @@ impl Exchange<'_> {
             Framing::Sse | Framing::JsonArray => translator,
         };
         Ok(translator.with_tool_names(self.back.tools.clone()))
+    }
+
+    /// How a whole chat answer of the candidate becomes the caller's.
+    pub fn relaying(&self, candidate: &Candidate, client: ApiFormat) -> Relaying {
+        Relaying {
+            formats: (candidate.format(), client),
+            label: self.label(candidate),
+            tools: self.back.tools.clone(),
+        }
+    }
+
+    /// A stream of which nothing was read yet.
+    pub(super) fn begun(
+        &self,
+        candidate: &Candidate,
+        upstream: UpstreamAnswer,
+    ) -> Result<BegunStream, GatewayError> {
+        let deadline = self.deadline(&candidate.provider);
+        Ok(BegunStream {
+            upstream,
+            translator: self.translator(candidate)?,
+            clock: StreamClock::start(candidate.provider.timeouts, deadline),
+            output: Bytes::new(),
+            is_over: false,
+        })
     }
 
     pub(super) fn keep_alive(&self) -> KeepAlive {

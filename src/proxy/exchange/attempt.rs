@@ -3,20 +3,20 @@
 //! Used by the loop of the exchange. Whatever fails before the caller got a byte comes back as an
 //! error that says whether another attempt could help.
 
-use super::super::authorize;
 use super::super::detach;
 use super::super::dispatch::{self, Connection, Outgoing, UpstreamAnswer};
 use super::super::downstream::Downstream;
 use super::super::encode;
+use super::super::judge::judge;
 use super::super::keep_alive::KeepAlive;
 use super::super::respond::{self, Broken};
 use super::super::settle::UsageGuard;
 use super::target::Target;
 use super::{Exchange, Job};
 use crate::error::{GatewayError, Kind, Retry, TimeLimit};
-use crate::formats::{self, ApiFormat, Framing};
+use crate::formats::{ApiFormat, Framing};
 use crate::json::Body;
-use crate::providers::{ProviderKey, UpstreamCall, classify, retry_after};
+use crate::providers::UpstreamCall;
 use crate::routing::Candidate;
 use futures::FutureExt;
 use std::sync::Arc;
@@ -31,16 +31,7 @@ impl<'e> Exchange<'e> {
         (client, guard): (&mut Downstream<'_>, &mut UsageGuard),
         keep_alive: &mut KeepAlive,
     ) -> Result<(), Broken> {
-        self.answering = None;
-        guard.note_attempt(target.candidate, target.permit.take());
-        self.standing = guard.standing();
-        if !matches!(self.admitted.job, Job::CountTokens(_)) {
-            guard.open_record()?;
-        }
-        if guard.record().attempts == 1 {
-            let spent = self.admitted.body_read.elapsed();
-            self.services.metrics.observe_overhead("admit", spent);
-        }
+        self.begin(target, guard)?;
         let mut connection = Connection::Kept;
         loop {
             let asked = self.ask(target, connection, (client, guard), keep_alive).await;
@@ -54,7 +45,26 @@ impl<'e> Exchange<'e> {
             }
             connection = Connection::New;
         }
-        self.note_success(target, guard);
+        self.note_success(target.asked(), guard);
+        Ok(())
+    }
+
+    /// Notes that the attempt begins, before anything is sent.
+    pub(super) fn begin(
+        &mut self,
+        target: &mut Target<'e>,
+        guard: &mut UsageGuard,
+    ) -> Result<(), GatewayError> {
+        self.answering = None;
+        guard.note_attempt(target.candidate, target.permit.take());
+        self.standing = guard.standing();
+        if !matches!(self.admitted.job, Job::CountTokens(_)) {
+            guard.open_record()?;
+        }
+        if guard.record().attempts == 1 {
+            let spent = self.admitted.body_read.elapsed();
+            self.services.metrics.observe_overhead("admit", spent);
+        }
         Ok(())
     }
 
@@ -68,12 +78,13 @@ impl<'e> Exchange<'e> {
         let candidate = target.candidate;
         let mut upstream =
             self.dispatch((&target.outgoing, connection), client, keep_alive).await?;
-        self.judge(candidate, &mut upstream).await?;
+        judge(&self.services.clock, candidate, &mut upstream).await?;
         let provider = Arc::clone(&candidate.provider.slug);
         self.answering = Some((provider, guard.record().attempts));
         match self.admitted.job {
             Job::Chat { stream: Some(_), .. } => {
-                respond::stream(self, client, guard, (candidate, upstream, keep_alive)).await
+                let begun = self.begun(candidate, upstream)?;
+                respond::stream(self, client, guard, (candidate, begun, keep_alive)).await
             }
             _ => respond::whole(self, client, guard, (candidate, upstream)).await,
         }
@@ -82,7 +93,7 @@ impl<'e> Exchange<'e> {
     /// Sends the request and waits for the answer's header, watching the caller meanwhile.
     async fn dispatch(
         &self,
-        (outgoing, connection): (&Outgoing<'_>, Connection),
+        (outgoing, connection): (&Outgoing, Connection),
         client: &mut Downstream<'_>,
         keep_alive: &mut KeepAlive,
     ) -> Result<UpstreamAnswer, GatewayError> {
@@ -90,10 +101,34 @@ impl<'e> Exchange<'e> {
         if let Some(gone) = client.gone().now_or_never() {
             return Err(gone);
         }
-        let deadline = self.deadline(outgoing.provider);
+        let deadline = self.deadline(&outgoing.provider);
         let sending = dispatch::send(self.connector(), outgoing, connection);
         let sending = tokio::time::timeout_at(deadline.into(), sending);
         tokio::pin!(sending);
+        match self.attend((client, keep_alive), &mut sending).await {
+            Ok(Ok(Err(error))) if error.late.is_some() && Instant::now() >= deadline => {
+                Err(GatewayError::late(TimeLimit::Total))
+            }
+            Ok(Ok(sent)) => sent,
+            Ok(Err(_)) => Err(GatewayError::late(TimeLimit::Total)),
+            Err(gone) => {
+                let Some(_permit) = detach::permit(self.services, &outgoing.provider) else {
+                    return Err(gone);
+                };
+                // What the provider bills all the same is read, and recorded as cancelled.
+                sending.await.ok().and_then(Result::ok).ok_or(gone)
+            }
+        }
+    }
+
+    /// Waits for work that the caller waits for, with signs of life; the error says that the
+    /// caller left.
+    pub(super) async fn attend<T>(
+        &self,
+        (client, keep_alive): (&mut Downstream<'_>, &mut KeepAlive),
+        work: impl Future<Output = T>,
+    ) -> Result<T, GatewayError> {
+        tokio::pin!(work);
         loop {
             let due = keep_alive.due_at();
             let sleep = async {
@@ -104,23 +139,8 @@ impl<'e> Exchange<'e> {
             };
             tokio::select! {
                 biased;
-                sent = &mut sending => {
-                    let late = GatewayError::late(TimeLimit::Total);
-                    return match sent {
-                        Ok(Err(error)) if error.late.is_some() && Instant::now() >= deadline => {
-                            Err(late)
-                        }
-                        Ok(sent) => sent,
-                        Err(_) => Err(late),
-                    };
-                }
-                gone = client.gone() => {
-                    let Some(_permit) = detach::permit(self.services, outgoing.provider) else {
-                        return Err(gone);
-                    };
-                    // What the provider bills all the same is read, and recorded as cancelled.
-                    return sending.await.ok().and_then(Result::ok).ok_or(gone);
-                }
+                done = &mut work => return Ok(done),
+                gone = client.gone() => return Err(gone),
                 () = sleep => {
                     if !client.is_committed() {
                         client.write_header(self.stream_header()?).await?;
@@ -129,40 +149,6 @@ impl<'e> Exchange<'e> {
                 }
             }
         }
-    }
-
-    /// An answer that is not a success becomes an error.
-    async fn judge(
-        &self,
-        candidate: &Candidate,
-        upstream: &mut UpstreamAnswer,
-    ) -> Result<(), GatewayError> {
-        let status = upstream.status;
-        if status == 200 {
-            let encoding = upstream.headers().and_then(|headers| headers.get("content-encoding"));
-            return match encoding {
-                Some(value) if value != "identity" => {
-                    Err(respond::fault(formats::StreamFault::Malformed(
-                        "the answer is compressed although this was not asked for".into(),
-                    )))
-                }
-                _ => Ok(()),
-            };
-        }
-        let now_s = self.services.clock.unix_s();
-        let wait = upstream.headers().and_then(|headers| retry_after(headers, now_s));
-        let body = upstream.read_error().await;
-        if (200..400).contains(&status) {
-            let text = "the provider's answer has an unexpected status";
-            return Err(GatewayError::upstream(Kind::ProviderUnavailable, text)
-                .with_detail(format!("status {status}")));
-        }
-        let format = candidate.provider.vendor.error_format(&candidate.upstream_model);
-        let failure = formats::decode_error(format, status, &body);
-        let error = classify(failure, wait);
-        let renewable =
-            status == 401 && authorize::refused(&candidate.provider, upstream.token.as_ref());
-        Err(if renewable { error.with_retry(Retry::SameEndpoint) } else { error })
     }
 
     /// The body in the candidate's format; how to turn the answer back is kept.
@@ -180,9 +166,9 @@ impl<'e> Exchange<'e> {
     /// The request as it goes to the candidate.
     pub(super) fn outgoing(
         &self,
-        (candidate, key): (&'e Candidate, Option<&'e ProviderKey>),
+        (candidate, key): (&Candidate, Option<usize>),
         body: Body,
-    ) -> Result<Outgoing<'e>, GatewayError> {
+    ) -> Result<Outgoing, GatewayError> {
         let provider = &candidate.provider;
         let (vendor, model) = (&provider.vendor, &*candidate.upstream_model);
         let (call, accept) = self.call(candidate);
@@ -198,7 +184,7 @@ impl<'e> Exchange<'e> {
         let is_whole_chat = matches!(self.admitted.job, Job::Chat { stream: None, .. });
         let limits = &provider.timeouts;
         Ok(Outgoing {
-            provider,
+            provider: Arc::clone(provider),
             key,
             target: format!("{}{path}", provider.base_path),
             accept,

@@ -11,6 +11,8 @@ const BUCKETS: usize = 81;
 const PER_DOUBLING: f32 = 4.0;
 /// Calls below which nothing is said.
 const MIN_CALLS: u64 = 5;
+/// The same for the 95th percentile: of fewer calls it would be the slowest one.
+const MIN_P95_CALLS: u64 = 20;
 
 /// A ring of histograms, each of `slot_ms`.
 #[derive(Debug)]
@@ -55,6 +57,23 @@ impl Distribution {
 
     /// The percentiles of the window; `None` without enough values.
     pub(super) fn percentiles(&self, now_ms: u64) -> Option<Percentiles> {
+        let (counts, total) = self.counts(now_ms);
+        (total >= MIN_CALLS).then(|| Percentiles {
+            p50: at_share(&counts, total, 50),
+            p75: at_share(&counts, total, 75),
+            p90: at_share(&counts, total, 90),
+            p99: at_share(&counts, total, 99),
+        })
+    }
+
+    /// The value below which 95 of 100 lie; `None` without enough values to name one.
+    pub(super) fn p95(&self, now_ms: u64) -> Option<f32> {
+        let (counts, total) = self.counts(now_ms);
+        (total >= MIN_P95_CALLS).then(|| at_share(&counts, total, 95))
+    }
+
+    /// What the window counted, and how much that is together.
+    fn counts(&self, now_ms: u64) -> ([u64; BUCKETS], u64) {
         let last = now_ms / self.slot_ms;
         let len = u64::try_from(self.slots.len()).unwrap_or(u64::MAX);
         let first = (last + 1).saturating_sub(len);
@@ -64,13 +83,7 @@ impl Distribution {
                 *sum += u64::from(*count);
             }
         }
-        let total: u64 = counts.iter().sum();
-        (total >= MIN_CALLS).then(|| Percentiles {
-            p50: at_share(&counts, total, 50),
-            p75: at_share(&counts, total, 75),
-            p90: at_share(&counts, total, 90),
-            p99: at_share(&counts, total, 99),
-        })
+        (counts, counts.iter().sum())
     }
 }
 
@@ -130,6 +143,18 @@ mod tests {
                 assert!(near(found, expected * scale), "{found} for {}", expected * scale);
             }
         }
+    }
+
+    #[test]
+    fn the_95th_percentile_takes_twenty_calls() {
+        let mut distribution = Distribution::new(10, 30_000);
+        for value in 1_u8..=19 {
+            distribution.add(f32::from(value) * 10.0, 5);
+        }
+        assert_eq!(distribution.p95(5), None);
+        distribution.add(100_000.0, 5);
+        assert!(near(distribution.p95(5).unwrap(), 190.0), "{:?}", distribution.p95(5));
+        assert_eq!(distribution.p95(600_000), None, "it is forgotten");
     }
 
     #[test]

@@ -27,6 +27,7 @@ mod verdict;
 pub use budget::RetryBudget;
 pub use endpoint::{EndpointHealth, EndpointStats, Permit, RetryIn, Sample, ToolOutcome};
 pub use keys::{Keys, NoKey, Scope};
+pub use speed::Answer;
 pub use verdict::{Verdict, verdict};
 
 use std::collections::{HashMap, HashSet};

@@ -22,6 +22,16 @@ const KEPT_MS: u64 = 1_000;
 /// Percentiles of the latency and of the throughput.
 pub(super) type Both = (Option<Percentiles>, Option<Percentiles>);
 
+/// The two kinds of answers: the one is waited for until its first content, the other until its
+/// end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// A stream.
+    Stream,
+    /// A whole answer.
+    Whole,
+}
+
 /// The distributions.
 #[derive(Debug)]
 pub(super) struct Speed {
@@ -29,6 +39,8 @@ pub(super) struct Speed {
     latency_30m: Distribution,
     throughput_5m: Distribution,
     throughput_30m: Distribution,
+    /// Times of whole answers, of an endpoint that gives some.
+    whole_5m: Option<Distribution>,
     latency_ewma_ms: Option<f32>,
 }
 
@@ -40,6 +52,7 @@ impl Default for Speed {
             latency_30m: of(COARSE),
             throughput_5m: of(FINE),
             throughput_30m: of(COARSE),
+            whole_5m: None,
             latency_ewma_ms: None,
         }
     }
@@ -48,16 +61,40 @@ impl Default for Speed {
 impl Speed {
     /// Adds an answer.
     pub(super) fn add(&mut self, sample: Sample, now_ms: u64) {
-        if let Some(first_token_ms) = sample.first_token_ms {
-            let latency_ms = approximate(first_token_ms);
-            self.latency_5m.add(latency_ms, now_ms);
-            self.latency_30m.add(latency_ms, now_ms);
-            let before = self.latency_ewma_ms.unwrap_or(latency_ms);
-            self.latency_ewma_ms = Some(before + (latency_ms - before) * EWMA_WEIGHT);
-        }
+        let (answer, silence_ms) = match sample.first_token_ms {
+            Some(first_token_ms) => (Answer::Stream, first_token_ms),
+            None => (Answer::Whole, sample.total_ms),
+        };
+        self.add_silence(answer, silence_ms, now_ms);
         if let Some(per_second) = throughput(sample) {
             self.throughput_5m.add(per_second, now_ms);
             self.throughput_30m.add(per_second, now_ms);
+        }
+    }
+
+    /// Adds how long an endpoint said nothing, or the least that it would have.
+    pub(super) fn add_silence(&mut self, answer: Answer, silence_ms: u64, now_ms: u64) {
+        let silence_ms = approximate(silence_ms);
+        match answer {
+            Answer::Stream => {
+                self.latency_5m.add(silence_ms, now_ms);
+                self.latency_30m.add(silence_ms, now_ms);
+                let before = self.latency_ewma_ms.unwrap_or(silence_ms);
+                self.latency_ewma_ms = Some(before + (silence_ms - before) * EWMA_WEIGHT);
+            }
+            Answer::Whole => {
+                let (slots, slot_ms) = FINE;
+                let whole = self.whole_5m.get_or_insert_with(|| Distribution::new(slots, slot_ms));
+                whole.add(silence_ms, now_ms);
+            }
+        }
+    }
+
+    /// How long 95 of 100 answers of the last 5 minutes kept callers waiting, in milliseconds.
+    pub(super) fn silence_p95_ms(&self, answer: Answer, now_ms: u64) -> Option<f32> {
+        match answer {
+            Answer::Stream => self.latency_5m.p95(now_ms),
+            Answer::Whole => self.whole_5m.as_ref()?.p95(now_ms),
         }
     }
 
@@ -76,7 +113,8 @@ impl Speed {
     pub(super) fn bytes(&self) -> usize {
         let windows =
             [&self.latency_5m, &self.latency_30m, &self.throughput_5m, &self.throughput_30m];
-        size_of::<Self>() + windows.iter().map(|window| window.heap_bytes()).sum::<usize>()
+        let windows = windows.into_iter().chain(&self.whole_5m);
+        size_of::<Self>() + windows.map(Distribution::heap_bytes).sum::<usize>()
     }
 
     /// Moving average of the time to the first token.
