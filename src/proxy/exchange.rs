@@ -7,8 +7,8 @@
 
 mod answer;
 mod attempt;
-mod race;
 pub(super) mod metadata;
+mod race;
 pub(super) mod refusal;
 mod target;
 
@@ -109,7 +109,7 @@ impl<'e> Exchange<'e> {
                 None => self.attempt(&mut target, (client, guard), &mut keep_alive).await,
                 Some(hedge) => {
                     let place = (target, &mut asked, &mut cursor, &mut failures);
-                    self.race(place, hedge, (client, guard), &mut keep_alive).await
+                    Box::pin(self.race(place, hedge, (client, guard), &mut keep_alive)).await
                 }
             };
             let Err(broken) = ended else { return Ok(()) };

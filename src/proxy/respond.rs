@@ -13,8 +13,8 @@ use super::opening::{BegunStream, BegunWhole};
 use super::settle::UsageGuard;
 use super::stream_clock::StreamClock;
 use crate::error::{GatewayError, Kind, TimeLimit};
-use crate::formats::translator::Translator;
 use crate::formats::answer::Answer;
+use crate::formats::translator::Translator;
 use crate::formats::{StreamFault, embeddings};
 use crate::providers::classify;
 use crate::routing::Candidate;
@@ -60,7 +60,8 @@ pub async fn whole(
         upstream.release(exchange.connector()).await;
         return Err(gone.into());
     }
-    answered(exchange, client, guard, (candidate, BegunWhole { upstream, answer })).await
+    let begun = Box::new(BegunWhole { upstream, answer });
+    answered(exchange, client, guard, (candidate, begun)).await
 }
 
 /// Sends a whole answer that was read and turned into the caller's.
@@ -68,9 +69,9 @@ pub async fn answered(
     exchange: &Exchange<'_>,
     client: &mut Downstream<'_>,
     guard: &mut UsageGuard,
-    (candidate, begun): (&Candidate, BegunWhole),
+    (candidate, begun): (&Candidate, Box<BegunWhole>),
 ) -> Result<(), Broken> {
-    let BegunWhole { upstream, answer: mut relayed } = begun;
+    let BegunWhole { upstream, answer: mut relayed } = *begun;
     let calls = relayed.observed.tool_calls.take();
     guard.observe(&relayed.observed);
     guard.note_first_token();
@@ -155,9 +156,9 @@ pub async fn stream(
     exchange: &Exchange<'_>,
     client: &mut Downstream<'_>,
     guard: &mut UsageGuard,
-    (candidate, begun, keep_alive): (&Candidate, BegunStream, &mut KeepAlive),
+    (candidate, begun, keep_alive): (&Candidate, Box<BegunStream>, &mut KeepAlive),
 ) -> Result<(), Broken> {
-    let BegunStream { upstream, translator, clock, output, is_over } = begun;
+    let BegunStream { upstream, translator, clock, output, is_over } = *begun;
     let (held, relayed) = (BytesMut::new(), false);
     let mut relay =
         Relay { exchange, candidate, client, guard, upstream, translator, held, relayed, clock };

@@ -240,11 +240,7 @@ async fn exchange(
         }
     };
     let request_id = context.request_id.clone();
-    let mut exchange = Exchange::new(
-        (services, &snapshot.settings),
-        (&admitted, key),
-        &request_id,
-    );
+    let mut exchange = Exchange::new((services, &snapshot.settings), (&admitted, key), &request_id);
     if metadata::is_asked_for(&asked.headers) {
         exchange = exchange.with_metadata();
     }

@@ -191,7 +191,12 @@ impl UsageGuard {
     /// The record of another call for the same request, made besides the present one: its id says
     /// to which it belongs.
     #[must_use]
-    pub fn besides(&mut self, candidate: &Arc<Candidate>, permit: Option<Permit>, holds: Holds) -> Self {
+    pub fn besides(
+        &mut self,
+        candidate: &Arc<Candidate>,
+        permit: Option<Permit>,
+        holds: Holds,
+    ) -> Self {
         self.record.attempts = self.record.attempts.saturating_add(1);
         let record = Generation {
             id: format!("{}-hedge", self.record.id),

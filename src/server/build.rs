@@ -104,9 +104,8 @@ fn settings(config: &Config) -> Settings {
 }
 
 fn hedges(config: &Config) -> HashMap<String, HedgeRule> {
-    let scope = |name| match config.aliases.contains_key(name) {
-        true => HedgeScope::Alias,
-        false => HedgeScope::Model,
+    let scope = |name| {
+        if config.aliases.contains_key(name) { HedgeScope::Alias } else { HedgeScope::Model }
     };
     let rules = config.routing.hedge.iter();
     rules.map(|(name, hedge)| (name.clone(), HedgeRule::new(hedge, scope(name)))).collect()

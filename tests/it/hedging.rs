@@ -3,13 +3,15 @@
 //!
 //! The judge of what was asked is the mock's journal.
 
-use super::rig::{Answer, Connection, Http, KEY, Plan, Rig, request};
+use super::rig::{Answer, Connection, Http, Plan, Rig, request};
 use super::spender::{self, MANAGER, Spender};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// Answers after which it is known how long the first endpoint usually takes.
 const USUAL: usize = 24;
+/// Requests that come at once where only a share is hedged.
+const SLOW: usize = 50;
 /// Prices of the endpoints in pico-USD: of a token of the prompt, and of the answer.
 const PRICES: [(&str, i128, i128); 3] = [
     ("first", 1_000_000, 2_000_000),
@@ -20,34 +22,29 @@ const PRICES: [(&str, i128, i128); 3] = [
 /// Three providers of one model, which is hedged under one of its names; `fast` is the alias of two
 /// models that every rig has. `more` is added to each provider.
 fn config(more: &str) -> String {
-    let mut text = String::new();
-    for (name, _, _) in PRICES {
-        text += &format!(
+    let provider = |(name, _, _): &(&str, i128, i128)| {
+        format!(
             "[providers.{name}]\nformat = \"openai\"\nbase_url = \"http://MOCK_ADDRESS/v1\"\n\
              keys = [{{ insecure_literal = \"sk-{name}\" }}]\n{more}\n"
-        );
-    }
+        )
+    };
     let endpoint = |(name, prompt, completion): &(&str, i128, i128)| {
-        let usd = |pico: &i128| format!("{}", pico / 1_000_000);
+        let [prompt, completion] = [prompt, completion].map(|pico| pico / 1_000_000);
         format!(
-            "{{ provider = \"{name}\", upstream_model = \"m-{name}\", price = {{ prompt = \"{}\", \
-             completion = \"{}\" }} }}",
-            usd(prompt),
-            usd(completion)
+            "{{ provider = \"{name}\", upstream_model = \"m-{name}\", \
+             price = {{ prompt = \"{prompt}\", completion = \"{completion}\" }} }}"
         )
     };
     let endpoints: Vec<String> = PRICES.iter().map(endpoint).collect();
     let (all, one) = (endpoints.join(", "), &endpoints[0]);
-    for (model, endpoints) in [("team/m", &all), ("plain/m", &all), ("one/m", one)] {
-        text += &format!(
-            "[models.\"{model}\"]\nmax_completion_tokens = 1000\nendpoints = [{endpoints}]\n"
-        );
-    }
-    for name in ["team/m", "one/m", "fast"] {
-        let table = format!("[routing.hedge.\"{name}\"]\n");
-        text += &format!("{table}min_silence_ms = 150\nmax_percent = 100\n");
-    }
-    text
+    let models = [("team/m", &all), ("plain/m", &all), ("one/m", one)].map(|(model, endpoints)| {
+        format!("[models.\"{model}\"]\nmax_completion_tokens = 1000\nendpoints = [{endpoints}]\n")
+    });
+    let hedges = ["team/m", "one/m", "fast"].map(|name| {
+        format!("[routing.hedge.\"{name}\"]\nmin_silence_ms = 150\nmax_percent = 100\n")
+    });
+    let providers: String = PRICES.iter().map(provider).collect();
+    [providers, models.concat(), hedges.concat()].concat()
 }
 
 /// What each of the endpoints does from now on.
@@ -82,7 +79,8 @@ async fn ask(rig: &Rig, model: &str, stream: bool) -> (Answer, Duration) {
 
 /// A gateway that knows how long the first endpoint usually takes, and whose journal is empty.
 async fn used_rig(more: &str, model: &str, stream: bool) -> Rig {
-    let rig = Rig::with(Plan { more: &format!("{MANAGER}{}", config(more)), ..Plan::default() }).await;
+    let rig =
+        Rig::with(Plan { more: &format!("{MANAGER}{}", config(more)), ..Plan::default() }).await;
     script(&rig, &[("first", json!({})), ("second", json!({})), ("third", json!({}))]).await;
     for _ in 0..USUAL {
         let (answer, _) = ask(&rig, model, stream).await;
@@ -157,9 +155,15 @@ async fn the_second_answers_for_a_silent_first() {
         assert_eq!(told, ("second", "2"), "{case}");
 
         let (own, other) = records(&rig, &answer).await;
-        assert_eq!((&own["provider_name"], &own["outcome"]), (&json!("second"), &json!("complete")));
+        assert_eq!(
+            (&own["provider_name"], &own["outcome"]),
+            (&json!("second"), &json!("complete"))
+        );
         assert_cost(&own, cost("second"));
-        assert_eq!((&other["provider_name"], &other["outcome"]), (&json!("first"), &json!("cancelled")));
+        assert_eq!(
+            (&other["provider_name"], &other["outcome"]),
+            (&json!("first"), &json!("cancelled"))
+        );
         // Who stops when the connection closes bills nothing for an answer that did not begin.
         assert_cost(&other, if cancel { 0.0 } else { cost("first") });
         let journal = asked(&rig, 2).await;
@@ -183,7 +187,10 @@ async fn the_first_may_still_be_faster() {
         let (own, other) = records(&rig, &answer).await;
         assert_eq!(own["provider_name"], "first");
         assert_cost(&own, cost("first"));
-        assert_eq!((&other["provider_name"], &other["outcome"]), (&json!("second"), &json!("cancelled")));
+        assert_eq!(
+            (&other["provider_name"], &other["outcome"]),
+            (&json!("second"), &json!("cancelled"))
+        );
         assert_cost(&other, 0.0);
         asked(&rig, 2).await;
         assert!((hedges(&rig, "second", "lost").await - 1.0).abs() < 0.1);
@@ -247,7 +254,6 @@ async fn only_a_share_of_the_requests_is_asked_twice() {
     forget(&rig).await;
     let late = json!({ "delay_ms": 600 });
     script(&rig, &[("first", late.clone()), ("second", late)]).await;
-    const SLOW: usize = 50;
     let all = futures::future::join_all((0..SLOW).map(|_| ask(&rig, "team/m", true))).await;
     assert!(all.iter().all(|(answer, _)| answer.status == 200));
     let journal = rig.journal().await;
@@ -271,7 +277,10 @@ async fn whoever_fails_the_other_one_answers() {
         assert_eq!(answer.header("x-arouter-provider"), "second", "{}", answer.text());
         let (own, other) = records(&rig, &answer).await;
         assert_eq!(own["outcome"], "complete");
-        assert_eq!((&other["provider_name"], &other["outcome"]), (&json!("first"), &json!("failed")));
+        assert_eq!(
+            (&other["provider_name"], &other["outcome"]),
+            (&json!("first"), &json!("failed"))
+        );
         assert_cost(&other, 0.0);
         assert!((hedges(&rig, "second", "rescued").await - 1.0).abs() < 0.1);
 
@@ -327,7 +336,8 @@ async fn a_second_call_needs_money_of_its_own() {
     script(&rig, &[("first", json!({ "delay_ms": 600 })), ("second", json!({}))]).await;
     let body = body("team/m", true).to_string();
     let dearest = 7_000_000 * (i128::try_from(body.len()).unwrap() + 2_048) + 11_000_000 * 100;
-    for (limit, answers, spent) in [(dearest, "first", "first"), (2 * dearest, "second", "second")] {
+    for (limit, answers, spent) in [(dearest, "first", "first"), (2 * dearest, "second", "second")]
+    {
         let settings = json!({ "limit": spender::usd(limit), "budget_mode": "strict" });
         let key = Spender::make(&rig, settings).await;
         let answer = key.chat(&rig, &body).await;
@@ -336,5 +346,4 @@ async fn a_second_call_needs_money_of_its_own() {
         let (_, prompt, completion) = PRICES.into_iter().find(|one| one.0 == spent).unwrap();
         key.wait_for_spent(&rig, 100 * prompt + 10 * completion).await;
     }
-    assert_ne!(KEY, "", "the usual key has no limit");
 }

@@ -1,10 +1,11 @@
 //! The committed artefacts are current, and what they show is valid.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::artefacts;
 use crate::config::unenforced::UNENFORCED;
-use crate::config::{Config, Loaded, load};
+use crate::config::{Config, HedgeConfig, Loaded, RoutingConfig, load};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -48,7 +49,9 @@ fn the_commented_file_is_the_default_and_valid_when_uncommented() {
     assert_eq!(config.models["openai/gpt-5.4"].endpoints.as_ref().unwrap().len(), 1);
     assert!(config.keys["demo"].expires_at.is_some());
     // Keys with a default show it.
-    assert_eq!(config.routing, Config::default().routing);
+    assert_eq!(config.routing.hedge["name"], HedgeConfig::default());
+    let routing = RoutingConfig { hedge: BTreeMap::new(), ..config.routing };
+    assert_eq!(routing, Config::default().routing);
     assert_eq!(config.log, Config::default().log);
 }
 

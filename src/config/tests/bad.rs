@@ -190,6 +190,13 @@ const CASES: &[Case] = &[
         "[routing]\nbreaker = { open_s = 60, max_open_s = 30 }\n",
         &["2:39 `max_open_s` is shorter than `open_s` (60 s) | make it at least as long"],
     ),
+    (
+        "[routing.hedge.fast]\nmax_percent = 0\n",
+        &[
+            "1:1 nobody serves `fast` | write provider/model, or set defaults.provider",
+            "2:15 `max_percent` is 0 | from 1 to 100",
+        ],
+    ),
 ];
 
 #[test]

@@ -1,8 +1,8 @@
 //! What a good configuration becomes.
 
 use crate::config::{
-    BudgetMode, Config, KeyHash, KeyKind, LimitReset, ProviderFormat, SecretRef, Timeouts,
-    resolve_secrets, show,
+    BudgetMode, Config, HedgeConfig, KeyHash, KeyKind, LimitReset, ProviderFormat, SecretRef,
+    Timeouts, resolve_secrets, show,
 };
 use crate::money::PicoUsd;
 
@@ -82,6 +82,7 @@ opening_balance_usd = "100.00"
 max_attempts = 5
 retry_budget = 0.2
 breaker = { consecutive_failures = 5, window_s = 30, open_s = 30, max_open_s = 300 }
+hedge = { "openai/gpt-5.4" = { min_silence_ms = 300 } }
 
 [log]
 level = "info"
@@ -111,6 +112,8 @@ fn the_documented_example_loads_without_a_warning() {
     assert_eq!(key.budget_mode, BudgetMode::Estimate);
     assert_eq!(key.rate_limit.concurrent, Some(20));
     assert_eq!(config.routing.breaker.max_open_s, 300);
+    let hedge = HedgeConfig { min_silence_ms: 300, max_percent: 10 };
+    assert_eq!(config.routing.hedge["openai/gpt-5.4"], hedge);
     assert_eq!(config.provider("OAI").unwrap().0, "openai");
 }
 

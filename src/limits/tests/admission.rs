@@ -117,6 +117,23 @@ fn a_request_is_charged_to_key_and_account() {
 }
 
 #[test]
+fn a_second_call_holds_money_and_takes_no_place() {
+    let rig = Rig::prepaid(100);
+    let one_at_a_time =
+        RateLimit { requests_per_minute: Some(1), concurrent: Some(1), ..POLICY.rate_limit };
+    let policy = KeyPolicy { limit: Some(pico(50)), rate_limit: one_at_a_time, ..POLICY };
+    let first = rig.admit(&policy, &ask(30)).unwrap();
+    assert!(rig.admit(&policy, &ask(1)).is_err(), "the rate is reached");
+    let again = |hold| rig.meters.admit_again(&rig.key, &policy, (pico(hold), Payer::Account));
+    assert!(matches!(again(21), Err(Refusal::KeyBudget { held_only: true, .. })));
+    let second = again(20).unwrap();
+    assert_eq!(rig.money(), [0, 50, 0, 50]);
+    second.settle(5, pico(3), Payer::Account);
+    first.settle(5, pico(4), Payer::Account);
+    assert_eq!(rig.money(), [7, 0, 7, 0]);
+}
+
+#[test]
 fn refusals_say_what_an_answer_needs() {
     let rig = Rig::prepaid(100);
     let policy = KeyPolicy { limit: Some(pico(50)), ..POLICY };

@@ -86,15 +86,15 @@ impl Exchange<'_> {
         &self,
         candidate: &Candidate,
         upstream: UpstreamAnswer,
-    ) -> Result<BegunStream, GatewayError> {
+    ) -> Result<Box<BegunStream>, GatewayError> {
         let deadline = self.deadline(&candidate.provider);
-        Ok(BegunStream {
+        Ok(Box::new(BegunStream {
             upstream,
             translator: self.translator(candidate)?,
             clock: StreamClock::start(candidate.provider.timeouts, deadline),
             output: Bytes::new(),
             is_over: false,
-        })
+        }))
     }
 
     pub(super) fn keep_alive(&self) -> KeepAlive {

@@ -102,9 +102,9 @@ impl<'e> Exchange<'e> {
             return Err(gone);
         }
         let deadline = self.deadline(&outgoing.provider);
-        let sending = dispatch::send(self.connector(), outgoing, connection);
-        let sending = tokio::time::timeout_at(deadline.into(), sending);
-        tokio::pin!(sending);
+        // On the heap, because what waits here is larger than everything that comes after it.
+        let sending = Box::pin(dispatch::send(self.connector(), outgoing, connection));
+        let mut sending = std::pin::pin!(tokio::time::timeout_at(deadline.into(), sending));
         match self.attend((client, keep_alive), &mut sending).await {
             Ok(Ok(Err(error))) if error.late.is_some() && Instant::now() >= deadline => {
                 Err(GatewayError::late(TimeLimit::Total))

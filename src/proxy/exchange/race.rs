@@ -52,8 +52,7 @@ enum Entered<'e> {
 }
 
 /// Where the loop of the exchange stands.
-type Course<'l, 'e> =
-    (Target<'e>, &'l mut Asked<'e>, &'l mut Cursor<'e>, &'l mut Failures);
+type Course<'l, 'e> = (Target<'e>, &'l mut Asked<'e>, &'l mut Cursor<'e>, &'l mut Failures);
 
 /// How the race was decided.
 type Finish<'e> = (Runner<'e>, Result<Begun, GatewayError>);
@@ -247,10 +246,10 @@ impl<'e> Exchange<'e> {
         self.answering = Some((provider, guard.record().attempts));
         match begun {
             Begun::Stream(begun) => {
-                respond::stream(self, client, guard, (candidate, *begun, keep_alive)).await?;
+                respond::stream(self, client, guard, (candidate, begun, keep_alive)).await?;
             }
             Begun::Whole(begun) => {
-                respond::answered(self, client, guard, (candidate, *begun)).await?;
+                respond::answered(self, client, guard, (candidate, begun)).await?;
             }
         }
         self.note_success(asked, guard);

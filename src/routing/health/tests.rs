@@ -43,6 +43,29 @@ fn a_reload_changes_thresholds_and_keeps_what_is_known() {
 }
 
 #[test]
+fn what_is_usual_does_not_shrink_by_what_it_cuts_off() {
+    let health = health();
+    let endpoint = health.endpoint("p", "m");
+    let answer = |ms: u64| {
+        let sample = Sample { first_token_ms: Some(ms), ..Sample::default() };
+        endpoint.enter(0).unwrap().succeeded(sample, 0);
+    };
+    (0..95).for_each(|_| answer(100));
+    (0..5).for_each(|_| answer(900));
+    let usual = |answer| endpoint.silence_p95_ms(answer, 0);
+    let before = usual(Answer::Stream).unwrap();
+    assert_eq!(usual(Answer::Whole), None, "none of those was");
+    for _ in 0..50 {
+        (0..95).for_each(|_| answer(100));
+        let outpaced = |_| endpoint.enter(0).unwrap().outpaced(Answer::Stream, 130, 0);
+        (0..5).for_each(outpaced);
+    }
+    let after = usual(Answer::Stream).unwrap();
+    assert!(after > before * 0.9, "{before} became {after}");
+    assert_eq!(endpoint.stats(0).uptime_last_5m, Some(100.0));
+}
+
+#[test]
 fn an_error_is_held_against_whom_it_concerns() {
     let health = health();
     let provider = health.provider("p");
