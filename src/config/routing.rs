@@ -23,6 +23,9 @@ pub struct RoutingConfig {
     pub breaker: BreakerConfig,
     /// Models for requests that leave the choice to the gateway.
     pub auto: AutoConfig,
+    /// What requests for a model or an alias wish of their providers, by the name that callers ask
+    /// for: written as a request writes `provider`, whose own members count more.
+    pub presets: BTreeMap<String, BTreeMap<String, serde_json::Value>>,
     /// Models and aliases of which a second endpoint is asked when the first one is silent for
     /// longer than usual, by the name that callers ask for.
     pub hedge: BTreeMap<String, HedgeConfig>,
@@ -37,6 +40,7 @@ impl Default for RoutingConfig {
             fallback_on_content_policy: true,
             breaker: BreakerConfig::default(),
             auto: AutoConfig::default(),
+            presets: BTreeMap::new(),
             hedge: BTreeMap::new(),
         }
     }

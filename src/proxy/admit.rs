@@ -17,7 +17,7 @@ use crate::formats::{ApiFormat, Framing, Shape};
 use crate::json::{Head, HeadError};
 use crate::providers::{Provider, UpstreamCall};
 use crate::routing::conversation::Turn;
-use crate::routing::{Candidate, Plan, Preferences};
+use crate::routing::{Candidate, Plan, Preferences, Preset, Presets};
 use crate::store::generation::recorded;
 use bytes::Bytes;
 use http::HeaderMap;
@@ -120,7 +120,7 @@ pub async fn admit(
     let body_read = Instant::now();
     guard.note_prompt_bytes(body.len());
     let head = Head::scan(&body).map_err(bad_body)?;
-    let mut wishes = Wishes::read(operation, &body, &head)?;
+    let mut wishes = Wishes::read(operation, (&body, &head), &settings.presets)?;
     record_wishes(guard, &wishes);
     let services = Arc::clone(guard.services());
     let turn = turn(&wishes.job, headers, (&body, &head));
@@ -189,12 +189,17 @@ struct Wishes {
 }
 
 impl Wishes {
-    fn read(operation: &Operation, body: &Bytes, head: &Head) -> Result<Self, GatewayError> {
+    fn read(
+        operation: &Operation,
+        (body, head): (&Bytes, &Head),
+        presets: &Presets,
+    ) -> Result<Self, GatewayError> {
         let (job, home) = job(operation, body, head)?;
         let models = match operation {
             Operation::Gemini { model, .. } => vec![model.clone()],
             _ => model_names(body, head)?,
         };
+        let preset = models.first().and_then(|first| Preset::find(presets, first));
         let options = head.raw(body, "stream_options").unwrap_or_default();
         let reasoning = head.raw(body, "reasoning").unwrap_or_default();
         Ok(Self {
@@ -203,7 +208,7 @@ impl Wishes {
             home,
             wants_usage: is_true(options, "include_usage"),
             exclude_reasoning: is_true(reasoning, "exclude"),
-            preferences: ask::preferences(body, head)?,
+            preferences: ask::preferences(body, head, preset)?,
             user: head.string(body, "user").map_err(bad_body)?.map(|user| recorded(&user)),
             session_id: head
                 .string(body, "session_id")

@@ -12,14 +12,23 @@ use crate::catalog::ParameterSet;
 use crate::error::{GatewayError, Kind};
 use crate::formats::ApiFormat;
 use crate::json::{Head, Splice};
-use crate::routing::{Ask, Partition, Plan, PlanError, Preferences, RouteError, Shortlist, filter};
+use crate::routing::{
+    Ask, Partition, Plan, PlanError, Preferences, Preset, RouteError, Shortlist, filter,
+};
 use bytes::{Bytes, BytesMut};
 
-/// The wishes in a body: its `provider` object, and `route`, which is older than a part of it.
-pub(super) fn preferences(body: &Bytes, head: &Head) -> Result<Preferences, GatewayError> {
-    let mut preferences = match head.raw(body, "provider") {
-        Some(raw) => Preferences::read(raw)?,
-        None => Preferences::default(),
+/// The wishes in a body: its `provider` object, and `route`, which is older than a part of it. The
+/// preset is that of the first name.
+pub(super) fn preferences(
+    body: &Bytes,
+    head: &Head,
+    preset: Option<&Preset>,
+) -> Result<Preferences, GatewayError> {
+    let raw = head.raw(body, "provider");
+    let mut preferences = match (preset, raw) {
+        (Some(preset), raw) => preset.with(raw)?,
+        (None, Some(raw)) => Preferences::read(raw)?,
+        (None, None) => Preferences::default(),
     };
     let of_route = match head.raw(body, "route") {
         None | Some(b"null") => None,
@@ -166,7 +175,7 @@ mod tests {
         ];
         for (text, expected) in cases {
             let (body, head) = scanned(text);
-            let found = preferences(&body, &head).map(|read| read.partition);
+            let found = preferences(&body, &head, None).map(|read| read.partition);
             let found = found.map_err(|error| error.param.unwrap().into_owned());
             assert_eq!(found, expected.map_err(str::to_owned), "{text}");
         }

@@ -11,9 +11,8 @@ use crate::auth::{Authenticator, KeyBook, KeyTable};
 use crate::clock::Clock;
 use crate::config::MediaConfig;
 use crate::limits::Meters;
-use crate::routing::HedgeRule;
 use crate::routing::exacto::Board;
-use crate::routing::{Health, RoutingTable, StickyTable};
+use crate::routing::{Health, HedgeRule, Presets, RoutingTable, StickyTable};
 use crate::store::{KeyRecord, Store};
 use crate::telemetry::Metrics;
 use crate::usage::{Journal, Recorder};
@@ -76,6 +75,8 @@ pub struct Settings {
     pub auto_models: Vec<Arc<str>>,
     /// How far a request that fails goes on.
     pub failover: FailoverRules,
+    /// What requests for a model or an alias wish unless they say otherwise.
+    pub presets: Presets,
     /// Models and aliases that are hedged, by the name that callers ask for.
     pub hedges: HashMap<String, HedgeRule>,
 }

@@ -48,16 +48,7 @@ impl HedgeRule {
 
     /// The rule for a name that a caller asks for, with or without variants.
     pub fn find<'r>(rules: &'r HashMap<String, Self>, name: &str) -> Option<&'r Self> {
-        if rules.is_empty() {
-            return None;
-        }
-        let mut base = name;
-        loop {
-            if let Some(rule) = rules.get(base) {
-                return Some(rule);
-            }
-            (base, _) = model_ref::split(base)?;
-        }
+        model_ref::find(rules, name)
     }
 
     /// Whether the second endpoint may serve another model.

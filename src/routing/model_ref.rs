@@ -4,6 +4,7 @@
 //! follows a colon and is no variant is part of the name, as in `ollama/llama3:8b`.
 
 use super::preferences::SortBy;
+use std::collections::HashMap;
 
 /// What a name may end in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +70,20 @@ pub fn split(name: &str) -> Option<(&str, Variant)> {
     let (base, word) = name.rsplit_once(':')?;
     let variant = Variant::ALL.into_iter().find(|variant| variant.name() == word)?;
     (!base.is_empty()).then_some((base, variant))
+}
+
+/// What is kept under a name, or under what is left of it without its variants.
+pub(super) fn find<'t, T>(table: &'t HashMap<String, T>, name: &str) -> Option<&'t T> {
+    if table.is_empty() {
+        return None;
+    }
+    let mut base = name;
+    loop {
+        if let Some(found) = table.get(base) {
+            return Some(found);
+        }
+        (base, _) = split(base)?;
+    }
 }
 
 /// What the variants of a name ask for together.

@@ -16,7 +16,7 @@ use crate::config::{
 use crate::limits::Meters;
 use crate::proxy::failover::FailoverRules;
 use crate::proxy::state::{Settings, Snapshot};
-use crate::routing::{HedgeRule, HedgeScope, RoutingTable};
+use crate::routing::{HedgeRule, HedgeScope, Preset, Presets, RoutingTable};
 use crate::store::KeyRecord;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -38,6 +38,14 @@ pub enum BuildError {
     Authority {
         /// The provider.
         provider: String,
+        /// Why.
+        reason: String,
+    },
+    /// A preset cannot be used.
+    #[error("[routing.presets.\"{name}\"]: {reason}")]
+    Preset {
+        /// The model or alias it is for.
+        name: String,
         /// Why.
         reason: String,
     },
@@ -74,7 +82,7 @@ pub fn snapshot(
     let file_keys = file_keys(config, secrets);
     let routing = RoutingTable::new(ready, models, aliases, defaults);
     Ok(Snapshot {
-        settings: settings(config),
+        settings: settings(config)?,
         catalogue: Catalogue::new(&routing),
         routing,
         keys: KeyTable::new(file_keys.iter().filter_map(|key| ApiKey::of(key, meters))),
@@ -83,9 +91,10 @@ pub fn snapshot(
     })
 }
 
-fn settings(config: &Config) -> Settings {
+fn settings(config: &Config) -> Result<Settings, BuildError> {
     let server = &config.server;
-    Settings {
+    Ok(Settings {
+        presets: presets(config)?,
         max_body_bytes: usize::try_from(server.max_body_bytes).unwrap_or(usize::MAX),
         max_header_bytes: server.max_header_bytes,
         body_timeout: Duration::from_secs(server.body_timeout_s),
@@ -100,7 +109,16 @@ fn settings(config: &Config) -> Settings {
             on_context_length: config.routing.fallback_on_context_length,
             on_content_policy: config.routing.fallback_on_content_policy,
         },
-    }
+    })
+}
+
+fn presets(config: &Config) -> Result<Presets, BuildError> {
+    let made = config.routing.presets.iter().map(|(name, members)| {
+        let made = Preset::new(members);
+        let made = made.map_err(|reason| BuildError::Preset { name: name.clone(), reason })?;
+        Ok((name.clone(), made))
+    });
+    made.collect()
 }
 
 fn hedges(config: &Config) -> HashMap<String, HedgeRule> {

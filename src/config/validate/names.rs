@@ -24,8 +24,13 @@ pub(super) fn check(findings: &mut Findings<'_>) {
     for (index, model) in config.routing.auto.models.iter().enumerate() {
         check_target(findings, &steps!["routing", "auto", "models", index], model);
     }
-    for name in config.routing.hedge.keys().filter(|name| !config.aliases.contains_key(*name)) {
-        check_target(findings, &steps!["routing", "hedge", name.as_str()], name);
+    let (hedged, preset) = (config.routing.hedge.keys(), config.routing.presets.keys());
+    for (table, name) in
+        hedged.map(|name| ("hedge", name)).chain(preset.map(|name| ("presets", name)))
+    {
+        if !config.aliases.contains_key(name) {
+            check_target(findings, &steps!["routing", table, name.as_str()], name);
+        }
     }
     for (name, key) in &config.keys {
         for (index, provider) in key.allowed_providers.iter().flatten().enumerate() {
