@@ -5,6 +5,9 @@ use crate::config::models::{EndpointConfig, ModelConfig};
 use crate::config::problem::nearest;
 use crate::config::tree::Step;
 
+/// More tokens than any model takes or gives; what is above is a mistake.
+const MOST_TOKENS: u64 = 1_000_000_000;
+
 pub(super) fn check(findings: &mut Findings<'_>) {
     let config = findings.config;
     if let Some(name) = &config.defaults.provider {
@@ -128,17 +131,25 @@ fn check_model(findings: &mut Findings<'_>, name: &str, model: &ModelConfig) {
     if !is_model_name(name) {
         findings.key_error(&at, "not a name a request can carry", "visible characters only");
     }
-    for (key, number) in [
-        ("context_length", model.context_length),
-        ("max_completion_tokens", model.max_completion_tokens),
-    ] {
-        if let Some(number) = number {
-            findings.range(&steps!["models", name, key], number, 1..=1 << 40);
-        }
-    }
+    check_sizes(findings, &at, (model.context_length, model.max_completion_tokens));
     match &model.endpoints {
         Some(endpoints) => check_endpoints(findings, name, endpoints),
         None => check_served(findings, name),
+    }
+}
+
+/// Tokens that a model takes and gives, or one of its endpoints.
+fn check_sizes(
+    findings: &mut Findings<'_>,
+    at: &[Step],
+    (context_length, max_completion_tokens): (Option<u64>, Option<u64>),
+) {
+    for (key, tokens) in
+        [("context_length", context_length), ("max_completion_tokens", max_completion_tokens)]
+    {
+        if let Some(tokens) = tokens {
+            findings.range(&[at, &steps![key]].concat(), tokens, 1..=MOST_TOKENS);
+        }
     }
 }
 
@@ -169,5 +180,7 @@ fn check_endpoints(findings: &mut Findings<'_>, name: &str, endpoints: &[Endpoin
         if let Some(price) = &endpoint.price {
             super::prices::check(findings, &at("price"), price);
         }
+        let sizes = (endpoint.context_length, endpoint.max_completion_tokens);
+        check_sizes(findings, &steps!["models", name, "endpoints", index], sizes);
     }
 }
