@@ -53,8 +53,18 @@ impl Distribution {
         }
     }
 
-    /// The percentiles of the window; `None` without enough values.
+    /// The percentiles of the window: the values that so many percent stay below. `None` without
+    /// enough values.
     pub(super) fn percentiles(&self, now_ms: u64) -> Option<Percentiles> {
+        self.at_shares([50, 75, 90, 99], now_ms)
+    }
+
+    /// The same where more is better: the values that so many percent reach.
+    pub(super) fn reached(&self, now_ms: u64) -> Option<Percentiles> {
+        self.at_shares([50, 25, 10, 1], now_ms)
+    }
+
+    fn at_shares(&self, percents: [u64; 4], now_ms: u64) -> Option<Percentiles> {
         let last = now_ms / self.slot_ms;
         let len = u64::try_from(self.slots.len()).unwrap_or(u64::MAX);
         let first = (last + 1).saturating_sub(len);
@@ -65,11 +75,9 @@ impl Distribution {
             }
         }
         let total: u64 = counts.iter().sum();
-        (total >= MIN_CALLS).then(|| Percentiles {
-            p50: at_share(&counts, total, 50),
-            p75: at_share(&counts, total, 75),
-            p90: at_share(&counts, total, 90),
-            p99: at_share(&counts, total, 99),
+        (total >= MIN_CALLS).then(|| {
+            let [p50, p75, p90, p99] = percents.map(|percent| at_share(&counts, total, percent));
+            Percentiles { p50, p75, p90, p99 }
         })
     }
 }
@@ -126,6 +134,12 @@ mod tests {
             let found = distribution.percentiles(5).unwrap();
             let pairs =
                 [(found.p50, 500.0), (found.p75, 750.0), (found.p90, 900.0), (found.p99, 990.0)];
+            for (found, expected) in pairs {
+                assert!(near(found, expected * scale), "{found} for {}", expected * scale);
+            }
+            let found = distribution.reached(5).unwrap();
+            let pairs =
+                [(found.p50, 500.0), (found.p75, 250.0), (found.p90, 100.0), (found.p99, 10.0)];
             for (found, expected) in pairs {
                 assert!(near(found, expected * scale), "{found} for {}", expected * scale);
             }
