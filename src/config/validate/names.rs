@@ -1,6 +1,7 @@
 //! Checks of names that refer to other tables: `[defaults]`, `[models]`, `[aliases]`, `[keys]`.
 
 use super::{Findings, steps};
+use crate::catalog::model::VARIANTS;
 use crate::config::models::{EndpointConfig, ModelConfig};
 use crate::config::problem::nearest;
 use crate::config::tree::Step;
@@ -16,7 +17,7 @@ pub(super) fn check(findings: &mut Findings<'_>) {
     if let Some(model) = &config.defaults.model
         && !config.aliases.contains_key(model)
     {
-        check_target(findings, &steps!["defaults", "model"], model);
+        check_target(findings, &steps!["defaults", "model"], without_variants(model));
     }
     for (name, model) in &config.models {
         check_model(findings, name, model);
@@ -121,9 +122,20 @@ fn check_alias(findings: &mut Findings<'_>, name: &str, targets: &[String]) {
             let message = format!("`{target}` is itself an alias");
             findings.error(&at, message, "list the models themselves");
         } else {
-            check_target(findings, &at, target);
+            check_target(findings, &at, without_variants(target));
         }
     }
+}
+
+/// A model's name without the variants that every model can be asked with.
+fn without_variants(name: &str) -> &str {
+    let mut base = name;
+    while let Some((shorter, word)) = base.rsplit_once(':')
+        && VARIANTS.contains(&word)
+    {
+        base = shorter;
+    }
+    base
 }
 
 fn check_model(findings: &mut Findings<'_>, name: &str, model: &ModelConfig) {

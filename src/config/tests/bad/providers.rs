@@ -255,6 +255,10 @@ pub(super) const CASES: &[Case] = &[
         &["5:9 nobody serves `b/x`: no provider is named `b` | configured providers: a"],
     ),
     (
+        "[providers.a]\nformat = 'openai'\nbase_url = 'https://a.example'\n[models]\n'x/m' = { endpoints = [{ provider = 'a' }] }\n[aliases]\nfast = ['x/m:floor', 'x/m:nitro:thinking', 'x/m:free']\n",
+        &["7:44 nobody serves `x/m:free`: no provider is named `x` | configured providers: a"],
+    ),
+    (
         "[providers.a]\nformat = 'openai'\nbase_url = 'https://a.example'\n[aliases]\nfast = []\n",
         &["5:8 the alias `fast` has no candidates | list at least one model"],
     ),
