@@ -256,7 +256,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     (
         "[providers.a]\nformat = 'openai'\nbase_url = 'https://a.example'\n[models]\n'x/m' = { endpoints = [{ provider = 'a' }] }\n[aliases]\nfast = ['x/m:floor', 'x/m:nitro:thinking', 'x/m:free']\n",
-        &["7:44 nobody serves `x/m:free`: no provider is named `x` | configured providers: a"],
+        &["7:44 nobody serves `x/m:free`: no provider is named `x` | did you mean `x/m`?"],
     ),
     (
         "[providers.a]\nformat = 'openai'\nbase_url = 'https://a.example'\n[aliases]\nfast = []\n",
