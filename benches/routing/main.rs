@@ -1,4 +1,5 @@
-//! What it costs to decide who is asked: the planner's time, and the memory of what it goes by.
+//! What it costs to decide who is asked: the planner's time, the memory of what it goes by, and the
+//! list of what there is to choose from.
 //!
 //! `cargo bench --bench routing`; a minute. Figures only: nothing here fails for being slow, but a
 //! plan of the wrong length ends the run. Tables of 10 to 10,000 models; a request has 1, 5 or 50
@@ -8,8 +9,12 @@
 
 #![expect(clippy::print_stdout, reason = "the table is the result")]
 
+mod catalogue;
+mod memory;
+
 use std::alloc::System;
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;
@@ -19,18 +24,12 @@ use arouter::auth::ApiKey;
 use arouter::catalog::{Abilities, Endpoint, Model, Pricing};
 use arouter::clock::Clock;
 use arouter::config::{PriceTable, Quantization, RateLimit, RoutingConfig};
-use arouter::formats::ApiFormat;
-use arouter::json::Head;
 use arouter::limits::{Meters, SteadyClock};
 use arouter::providers::Provider;
 use arouter::proxy::steer::LiveNow;
-use arouter::routing::conversation::Turn;
 use arouter::routing::exacto::Board;
-use arouter::routing::health::{MAX_ENDPOINTS, Sample, ToolOutcome};
-use arouter::routing::sticky::MAX_ENTRIES;
-use arouter::routing::{
-    Ask, Health, Kept, Live, Preferences, RoutingTable, Shortlist, StickyTable,
-};
+use arouter::routing::health::{MAX_ENDPOINTS, Sample};
+use arouter::routing::{Ask, Health, Live, Preferences, RoutingTable, Shortlist};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
@@ -51,10 +50,6 @@ const PLAN_AIM_NS: f64 = 1_000.0;
 const SIZES: [usize; 3] = [1, 5, 50];
 /// Length of every name.
 const NAME_BYTES: usize = 12;
-/// Models of one provider that are limited at a time, at most.
-const TROUBLES: usize = 1_024;
-/// Endpoints whose standing is kept, at most.
-const STANDINGS: usize = 10_000;
 
 /// A request that is planned.
 struct Way {
@@ -105,7 +100,8 @@ fn main() -> Result<(), Failure> {
     let benches = MODELS.iter().map(|count| Bench::new(*count)).collect::<Result<Vec<_>, _>>()?;
     report_times(&benches)?;
     drop(benches);
-    report_memory()?;
+    memory::report()?;
+    catalogue::report()?;
     println!("\nload average and cores: {}", load()?);
     Ok(())
 }
@@ -119,7 +115,10 @@ fn load() -> Result<String, Failure> {
 impl Bench {
     fn new(models: usize) -> Result<Self, Failure> {
         let (providers, key) = configured()?;
-        let names: String = (0..models).map(|at| format!("author/{at:05}")).collect();
+        let mut names = String::with_capacity(models * NAME_BYTES);
+        for at in 0..models {
+            write!(names, "author/{at:05}")?;
+        }
         let mut all = Vec::with_capacity(models);
         for (at, endpoints) in (0..models).zip(SIZES.into_iter().chain(std::iter::repeat(1))) {
             all.push(model(name(&names, at), endpoints));
@@ -208,10 +207,11 @@ fn configured() -> Result<(Vec<Arc<Provider>>, ApiKey), Failure> {
                     \"lr_live_0123456789abcdef0123456789abcdef0123456789abcdef\" }\n"
         .to_owned();
     for at in 0..PROVIDERS {
-        text.push_str(&format!(
+        write!(
+            text,
             "[providers.p{at:02}]\nformat = \"openai\"\nbase_url = \"http://127.0.0.1:1/v1\"\n\
              keys = [{{ insecure_literal = \"sk-bench-0123456789\" }}]\n"
-        ));
+        )?;
     }
     let nothing = |_: &str| None;
     let loaded = arouter::config::load_text(Path::new("bench.toml"), &text, &nothing)?;
@@ -281,7 +281,9 @@ fn report_times(benches: &[Bench]) -> Result<(), Failure> {
     println!("\nprocessor time of a plan, ns, and as much as with 10 models");
     println!("aim for one candidate: {PLAN_AIM_NS:.0}, however many models");
     print!("{:16}{:>12}", "candidates", "allocations");
-    MODELS.iter().for_each(|count| print!("{count:>9} models"));
+    for count in MODELS {
+        print!("{count:>9} models");
+    }
     println!();
     for (way, figures) in WAYS.iter().zip(figures.chunks_mut(benches.len())) {
         let bench = benches.first().ok_or("no table")?;
@@ -294,99 +296,6 @@ fn report_times(benches: &[Bench]) -> Result<(), Failure> {
         println!();
     }
     Ok(())
-}
-
-/// Fills everything to its bound and prints what one entry takes and what all of them do.
-fn report_memory() -> Result<(), Failure> {
-    println!("\n{:34}{:>10}{:>12}{:>10}", "memory", "entries", "bytes each", "MiB");
-    let health = Health::new(&RoutingConfig::default());
-    let names: Vec<(String, String)> = (0..MAX_ENDPOINTS)
-        .map(|at| (format!("p{:02}", at % PROVIDERS), format!("author/model-{at:05}")))
-        .collect();
-    let called = bytes_of(|| {
-        for (provider, model) in &names {
-            health.endpoint(provider, model).note_tool_calls(ToolOutcome::Fine, 1);
-        }
-    });
-    let answered = bytes_of(|| {
-        for (provider, model) in &names {
-            answer(&health, (provider, model));
-        }
-    });
-    row("endpoint that was called", health.endpoint_count(), called);
-    row("endpoint that answered", health.endpoint_count(), called + answered);
-    let keys = &health.provider("p00").keys;
-    let troubles = bytes_of(|| {
-        for (_, model) in names.iter().cycle().take(2 * TROUBLES) {
-            keys.note_limited((None, model), None, 1);
-        }
-    });
-    row("limited key and model, a provider", TROUBLES, troubles);
-    report_standings(&health, &names)?;
-    report_sticky()
-}
-
-/// Standings of tool calls.
-fn report_standings(health: &Health, names: &[(String, String)]) -> Result<(), Failure> {
-    let (provider, model) = names.first().ok_or("no endpoint")?;
-    let endpoint = health.endpoint(provider, model);
-    let now_ms = health.now_ms();
-    (0..30).for_each(|_| endpoint.note_tool_calls(ToolOutcome::Fine, now_ms));
-    let view = Live::endpoint(health, provider, model);
-    let board = Board::default();
-    let now = Instant::now();
-    let bytes = bytes_of(|| {
-        for at in 0..2 * STANDINGS {
-            board.standing((provider, &format!("m-{at}")), &view, now);
-        }
-    });
-    row("standing of tool calls", STANDINGS, bytes);
-    Ok(())
-}
-
-/// Conversations, twice as many as are kept.
-fn report_sticky() -> Result<(), Failure> {
-    let sticky = StickyTable::default();
-    let kept =
-        Kept { provider: "p00".into(), upstream_model: "m".into(), model: "author/m".into() };
-    let headers = http::HeaderMap::new();
-    let mut failure = None;
-    let note = |at: u64| -> Result<(), Failure> {
-        let body = format!(r#"{{"model":"m","session_id":"session-{at}"}}"#);
-        let head = Head::scan(body.as_bytes()).map_err(|_| "a broken body")?;
-        let client = ApiFormat::OpenAiChat;
-        let turn = Turn { client, headers: &headers, body: body.as_bytes(), head: &head };
-        let key = sticky.key(&[7; 32], "m", &turn).ok_or("no conversation")?;
-        sticky.note(&key, kept.clone(), 0, Instant::now());
-        Ok(())
-    };
-    let bytes = bytes_of(|| {
-        for at in 0..2 * MAX_ENTRIES {
-            failure = note(at).err();
-            if failure.is_some() {
-                return;
-            }
-        }
-        sticky.len();
-    });
-    if let Some(failure) = failure {
-        return Err(failure);
-    }
-    row("conversation", usize::try_from(sticky.len())?, bytes);
-    Ok(())
-}
-
-/// What is allocated and not given back.
-fn bytes_of(work: impl FnOnce()) -> usize {
-    let region = Region::new(ALLOCATOR);
-    work();
-    let change = region.change();
-    change.bytes_allocated.saturating_sub(change.bytes_deallocated)
-}
-
-fn row(title: &str, entries: usize, bytes: usize) {
-    let each = bytes / entries.max(1);
-    println!("{title:34}{entries:>10}{each:>12}{:>10.1}", to_f64(bytes) / f64::from(1 << 20));
 }
 
 /// Processor time of this thread so far, in nanoseconds.
