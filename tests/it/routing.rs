@@ -170,7 +170,9 @@ impl Case {
 async fn the_order_is_what_the_request_says() {
     let cases = cases();
     let mut more: String = "[routing]\nmax_attempts = 8\n".to_owned();
-    cases.iter().for_each(|case| more.push_str(&case.config()));
+    for case in &cases {
+        more.push_str(&case.config());
+    }
     let aliases: String = cases.iter().map(Case::alias).collect();
     let rig = Rig::with(Plan { aliases: &aliases, more: &more, ..Plan::default() }).await;
     let all = cases.iter().map(|case| case.check(&rig));
@@ -183,5 +185,31 @@ async fn the_order_is_what_the_request_says() {
         };
         let found = case.asked(&journal);
         assert_eq!(found, expected, "{:?} {} {}", case.setting, case.key, case.members);
+    }
+}
+
+#[tokio::test]
+async fn wishes_hold_on_every_api() {
+    let rig = Rig::start().await;
+    let messages = json!([{ "role": "user", "content": "hello" }]);
+    let apis = [
+        ("/v1/chat/completions", json!({ "messages": messages })),
+        ("/v1/responses", json!({ "input": "hello" })),
+        ("/v1/messages", json!({ "messages": messages, "max_tokens": 50 })),
+        ("/v1/embeddings", json!({ "input": "hello" })),
+    ];
+    for (path, body) in apis {
+        let asked = async |wishes: Value| {
+            let mut body = body.clone();
+            body["model"] = json!("openai/gpt-5.4");
+            body["provider"] = wishes;
+            let answer = rig.post(path, &body).await;
+            (answer.status, answer.text())
+        };
+        assert_eq!(asked(json!({ "only": ["OpenAI"] })).await.0, 200, "{path}");
+        let (status, text) = asked(json!({ "ignore": ["openai"] })).await;
+        assert!(status == 404 && text.contains("provider.ignore"), "{path}: {status} {text}");
+        let (status, text) = asked(json!({ "only": "openai" })).await;
+        assert!(status == 400 && text.contains("provider.only"), "{path}: {status} {text}");
     }
 }

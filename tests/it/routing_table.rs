@@ -44,7 +44,7 @@ use Setting::{Alias, Edition, Limited, Plain, Policies, Preset, Priced, Quantize
 /// Setting, members of the request beside its messages, and what follows.
 pub const REQUESTS: &[(Setting, &str, Expected)] = &[
     // Names.
-    (Plain, r#"{}"#, Asked("abc")),
+    (Plain, "{}", Asked("abc")),
     (Plain, r#"{"provider":null,"models":null,"route":null}"#, Asked("abc")),
     (Plain, r#"{"provider":{"order":["@c","@b"]}}"#, Asked("cba")),
     (Plain, r#"{"provider":{"order":["@C"]}}"#, Asked("cab")),
@@ -188,7 +188,7 @@ pub const REQUESTS: &[(Setting, &str, Expected)] = &[
 
 /// The same for a key of its own, of which these lines say what it may.
 pub const KEYS: &[(Setting, &str, &str, Expected)] = &[
-    (Plain, "allowed_providers = ['@c', '@b']", r#"{}"#, Asked("bc")),
+    (Plain, "allowed_providers = ['@c', '@b']", "{}", Asked("bc")),
     (Plain, "allowed_providers = ['@B']", r#"{"provider":{"order":["@a"]}}"#, Asked("b")),
     (
         Plain,
@@ -196,11 +196,11 @@ pub const KEYS: &[(Setting, &str, &str, Expected)] = &[
         r#"{"provider":{"only":["@a"]}}"#,
         Refused(404, "provider.only"),
     ),
-    (Plain, "allowed_providers = []", r#"{}"#, Refused(403, "model")),
-    (Plain, "allowed_providers = ['@d']", r#"{}"#, Refused(403, "model")),
+    (Plain, "allowed_providers = []", "{}", Refused(403, "model")),
+    (Plain, "allowed_providers = ['@d']", "{}", Refused(403, "model")),
     (TwoModels, "allowed_models = ['@y']", r#"{"models":["@y:floor"]}"#, Asked("dc")),
-    (TwoModels, "allowed_models = ['@y']", r#"{}"#, Refused(403, "model")),
-    (Plain, "allowed_models = []", r#"{}"#, Refused(403, "model")),
+    (TwoModels, "allowed_models = ['@y']", "{}", Refused(403, "model")),
+    (Plain, "allowed_models = []", "{}", Refused(403, "model")),
     (Policies, "enforce_zdr = true", r#"{"provider":{"zdr":false}}"#, Asked("a")),
-    (Plain, "enforce_zdr = true", r#"{}"#, Refused(404, "model")),
+    (Plain, "enforce_zdr = true", "{}", Refused(404, "model")),
 ];
