@@ -117,8 +117,8 @@ bench: tools postgres
 	@export PATH="$$PATH:/usr/sbin:$(CURDIR)/.tools/nginx/usr/sbin"; \
 	command -v nginx >/dev/null || { mkdir -p .tools/nginx && cd .tools/nginx && \
 		apt-get download -qq nginx && dpkg -x nginx_*.deb . && cd ../..; }; \
-	$(CARGO) bench --locked --bench json --bench admission --bench store --bench translate \
-		--bench overhead
+	$(CARGO) bench --locked --bench json --bench admission --bench routing --bench store \
+		--bench translate --bench overhead
 
 # Instructions of every translation, compared with benches/translate.counts.toml.
 bench-guard: tools

@@ -86,8 +86,8 @@ impl ApiKey {
 
     /// Whether the key may use a model, given as `provider/model`; entries may be bare.
     pub fn allows_model(&self, canonical: &str) -> bool {
-        let bare = canonical.split_once('/').map_or(canonical, |(_, bare)| bare);
         self.allowed_models.as_ref().is_none_or(|allowed| {
+            let bare = canonical.split_once('/').map_or(canonical, |(_, bare)| bare);
             allowed.iter().any(|entry| matches(entry, canonical) || matches(entry, bare))
         })
     }

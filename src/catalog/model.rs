@@ -4,6 +4,9 @@ use super::{Abilities, ParameterSet, Pricing};
 use crate::config::{DataPolicy, Quantization, RateLimit};
 use std::sync::Arc;
 
+/// What may stand behind the name of every model, after a colon.
+pub const VARIANTS: [&str; 4] = ["nitro", "floor", "exacto", "thinking"];
+
 /// A model clients can name.
 #[derive(Debug, Clone)]
 pub struct Model {

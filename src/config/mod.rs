@@ -29,7 +29,6 @@ mod shape;
 pub mod show;
 mod syntax;
 mod tree;
-mod unenforced;
 mod validate;
 
 #[cfg(test)]

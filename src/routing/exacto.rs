@@ -19,7 +19,7 @@ pub const MIN_REQUESTS: u32 = 20;
 const GOOD_PERCENT: u32 = 10;
 /// The same for an endpoint among the best, which throughput ranks.
 const BEST_PERCENT: u32 = 2;
-/// Most endpoints whose standing is kept; about 150 bytes each.
+/// Most endpoints whose standing is kept; about 300 bytes each.
 const MAX_ENDPOINTS: u64 = 10_000;
 
 /// How good an endpoint is at calling tools; the smaller, the better.

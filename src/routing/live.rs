@@ -25,9 +25,11 @@ pub struct EndpointView {
     pub gate: Gate,
     /// Whether it had a significant outage within the last 30 seconds.
     pub recent_outage: bool,
-    /// Time to the first token in milliseconds, over five minutes; `None` without enough calls.
+    /// Time to the first token in milliseconds that so many percent of the calls stay below, over
+    /// five minutes; `None` without enough calls.
     pub latency_ms: Option<Percentiles>,
-    /// Completion tokens per second, over five minutes; `None` without enough calls.
+    /// Completion tokens per second that so many percent of the calls reach, over five minutes, so
+    /// that `p99` is the least; `None` without enough calls.
     pub throughput_tps: Option<Percentiles>,
     /// How its tool calls turn out; `None` without enough of them.
     pub tool_errors: Option<ToolErrors>,

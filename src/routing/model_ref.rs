@@ -134,6 +134,9 @@ mod tests {
         for variant in Variant::ALL {
             assert_eq!(split(&format!("m:{}", variant.name())), Some(("m", variant)));
         }
+        let of_all = Variant::ALL.map(|one| (one, one.name())).into_iter();
+        let of_every_model = of_all.filter(|(one, _)| !one.is_edition() && *one != Variant::Online);
+        assert!(of_every_model.map(|(_, name)| name).eq(crate::catalog::model::VARIANTS));
     }
 
     #[test]

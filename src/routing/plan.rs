@@ -249,5 +249,4 @@ fn as_named(group: &mut [Ranked], table: &RoutingTable, wishes: &Preferences) {
 }
 
 #[cfg(test)]
-#[path = "plan/tests.rs"]
 mod tests;

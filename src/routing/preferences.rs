@@ -40,9 +40,10 @@ pub struct Preferences {
     pub sort: Option<SortBy>,
     /// What is ordered together, if it says so.
     pub partition: Option<Partition>,
-    /// Tokens per second below which an endpoint is tried late.
+    /// Tokens per second that so many percent of its calls reach, or it is tried late.
     pub min_throughput_tps: Cutoffs,
-    /// Milliseconds to the first token above which an endpoint is tried late.
+    /// Milliseconds to the first token that so many percent of its calls stay below, or it is tried
+    /// late.
     pub max_latency_ms: Cutoffs,
     /// What an endpoint may charge.
     pub max_price: MaxPrice,
@@ -92,16 +93,16 @@ pub enum Partition {
     All,
 }
 
-/// Bounds on percentiles; `None` = not bounded.
+/// Bounds that a share of the calls has to keep; `None` = not bounded.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Cutoffs {
-    /// On the median.
+    /// Half of them.
     pub p50: Option<f32>,
-    /// On the 75th percentile.
+    /// 75 percent.
     pub p75: Option<f32>,
-    /// On the 90th.
+    /// 90 percent.
     pub p90: Option<f32>,
-    /// On the 99th.
+    /// 99 percent.
     pub p99: Option<f32>,
 }
 

@@ -157,6 +157,8 @@ pub(super) fn slow_last(group: &mut [Ranked], min_tps: &Cutoffs, max_ms: &Cutoff
     });
 }
 
+/// Whether a bound is broken that a share of the calls has to keep. What is measured is given for
+/// the same shares: `p90` is what nine of ten calls stay below, or reach where more is better.
 fn violates(bounds: &Cutoffs, is: Percentiles, breaks: fn(&f32, &f32) -> bool) -> bool {
     let pairs =
         [(is.p50, bounds.p50), (is.p75, bounds.p75), (is.p90, bounds.p90), (is.p99, bounds.p99)];

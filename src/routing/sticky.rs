@@ -10,7 +10,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Most conversations that are known at a time; about 400 bytes each.
+/// Most conversations that are known at a time; about 370 bytes each.
 pub const MAX_ENTRIES: u64 = 50_000;
 /// How long a conversation is remembered after its last success.
 pub const IDLE: Duration = Duration::from_mins(10);

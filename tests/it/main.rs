@@ -52,6 +52,8 @@ mod process;
 mod raw;
 mod rig;
 mod routes;
+mod routing;
+mod routing_table;
 mod secrets;
 mod smuggling;
 mod smuggling_table;

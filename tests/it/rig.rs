@@ -46,6 +46,8 @@ pub struct Plan<'a> {
     pub server: &'a str,
     /// Lines added to every provider.
     pub provider: &'a str,
+    /// Lines added to `[aliases]`.
+    pub aliases: &'a str,
     /// Tables added at the end; `MOCK_ADDRESS` in them becomes the providers' address.
     pub more: &'a str,
     /// Another database than a file in the gateway's folder.
@@ -292,7 +294,7 @@ pub async fn request(
 }
 
 fn config(plan: &Plan<'_>, gateway: SocketAddr, admin: SocketAddr, upstream: SocketAddr) -> String {
-    let Plan { server, provider, more, .. } = plan;
+    let Plan { server, provider, aliases, more, .. } = plan;
     let store_url = plan.store_url.unwrap_or("sqlite://arouter.db");
     let more = more.replace("MOCK_ADDRESS", &upstream.to_string());
     let key = r#"keys = [{ env = "CANARY_PROVIDER_KEY" }]"#;
@@ -341,6 +343,7 @@ max_completion_tokens = 8192
 endpoints = [{{ provider = "google", price = {{ prompt = "0.3", completion = "2.5" }} }}]
 [aliases]
 fast = ["openai/gpt-5.4", "google/gemini-2.5-flash"]
+{aliases}
 [keys.test]
 secret = {{ insecure_literal = "{KEY}" }}
 {more}

@@ -6,7 +6,6 @@ mod good;
 mod inherit;
 mod mutated;
 mod prices;
-mod unenforced;
 
 use std::path::PathBuf;
 

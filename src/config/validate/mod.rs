@@ -9,7 +9,6 @@ mod prices;
 mod process;
 mod providers;
 mod secrets;
-mod unenforced;
 
 use super::Config;
 use super::problem::Problem;
@@ -26,7 +25,6 @@ pub(super) fn check(
     providers::check(&mut findings);
     names::check(&mut findings);
     secrets::check(&mut findings, env);
-    unenforced::check(&mut findings);
     (findings.errors, findings.warnings)
 }
 

@@ -1,9 +1,13 @@
 //! Checks of names that refer to other tables: `[defaults]`, `[models]`, `[aliases]`, `[keys]`.
 
 use super::{Findings, steps};
+use crate::catalog::model::VARIANTS;
 use crate::config::models::{EndpointConfig, ModelConfig};
 use crate::config::problem::nearest;
 use crate::config::tree::Step;
+
+/// More tokens than any model takes or gives; what is above is a mistake.
+const MOST_TOKENS: u64 = 1_000_000_000;
 
 pub(super) fn check(findings: &mut Findings<'_>) {
     let config = findings.config;
@@ -13,7 +17,7 @@ pub(super) fn check(findings: &mut Findings<'_>) {
     if let Some(model) = &config.defaults.model
         && !config.aliases.contains_key(model)
     {
-        check_target(findings, &steps!["defaults", "model"], model);
+        check_target(findings, &steps!["defaults", "model"], without_variants(model));
     }
     for (name, model) in &config.models {
         check_model(findings, name, model);
@@ -126,9 +130,20 @@ fn check_alias(findings: &mut Findings<'_>, name: &str, targets: &[String]) {
             let message = format!("`{target}` is itself an alias");
             findings.error(&at, message, "list the models themselves");
         } else {
-            check_target(findings, &at, target);
+            check_target(findings, &at, without_variants(target));
         }
     }
+}
+
+/// A model's name without the variants that every model can be asked with.
+fn without_variants(name: &str) -> &str {
+    let mut base = name;
+    while let Some((shorter, word)) = base.rsplit_once(':')
+        && VARIANTS.contains(&word)
+    {
+        base = shorter;
+    }
+    base
 }
 
 fn check_model(findings: &mut Findings<'_>, name: &str, model: &ModelConfig) {
@@ -136,17 +151,25 @@ fn check_model(findings: &mut Findings<'_>, name: &str, model: &ModelConfig) {
     if !is_model_name(name) {
         findings.key_error(&at, "not a name a request can carry", "visible characters only");
     }
-    for (key, number) in [
-        ("context_length", model.context_length),
-        ("max_completion_tokens", model.max_completion_tokens),
-    ] {
-        if let Some(number) = number {
-            findings.range(&steps!["models", name, key], number, 1..=1 << 40);
-        }
-    }
+    check_sizes(findings, &at, (model.context_length, model.max_completion_tokens));
     match &model.endpoints {
         Some(endpoints) => check_endpoints(findings, name, endpoints),
         None => check_served(findings, name),
+    }
+}
+
+/// Tokens that a model takes and gives, or one of its endpoints.
+fn check_sizes(
+    findings: &mut Findings<'_>,
+    at: &[Step],
+    (context_length, max_completion_tokens): (Option<u64>, Option<u64>),
+) {
+    for (key, tokens) in
+        [("context_length", context_length), ("max_completion_tokens", max_completion_tokens)]
+    {
+        if let Some(tokens) = tokens {
+            findings.range(&[at, &steps![key]].concat(), tokens, 1..=MOST_TOKENS);
+        }
     }
 }
 
@@ -177,5 +200,7 @@ fn check_endpoints(findings: &mut Findings<'_>, name: &str, endpoints: &[Endpoin
         if let Some(price) = &endpoint.price {
             super::prices::check(findings, &at("price"), price);
         }
+        let sizes = (endpoint.context_length, endpoint.max_completion_tokens);
+        check_sizes(findings, &steps!["models", name, "endpoints", index], sizes);
     }
 }

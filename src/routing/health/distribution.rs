@@ -55,21 +55,29 @@ impl Distribution {
         }
     }
 
-    /// The percentiles of the window; `None` without enough values.
+    /// The percentiles of the window: the values that so many percent stay below. `None` without
+    /// enough values.
     pub(super) fn percentiles(&self, now_ms: u64) -> Option<Percentiles> {
-        let (counts, total) = self.counts(now_ms);
-        (total >= MIN_CALLS).then(|| Percentiles {
-            p50: at_share(&counts, total, 50),
-            p75: at_share(&counts, total, 75),
-            p90: at_share(&counts, total, 90),
-            p99: at_share(&counts, total, 99),
-        })
+        self.at_shares([50, 75, 90, 99], now_ms)
+    }
+
+    /// The same where more is better: the values that so many percent reach.
+    pub(super) fn reached(&self, now_ms: u64) -> Option<Percentiles> {
+        self.at_shares([50, 25, 10, 1], now_ms)
     }
 
     /// The value below which 95 of 100 lie; `None` without enough values to name one.
     pub(super) fn p95(&self, now_ms: u64) -> Option<f32> {
         let (counts, total) = self.counts(now_ms);
         (total >= MIN_P95_CALLS).then(|| at_share(&counts, total, 95))
+    }
+
+    fn at_shares(&self, percents: [u64; 4], now_ms: u64) -> Option<Percentiles> {
+        let (counts, total) = self.counts(now_ms);
+        (total >= MIN_CALLS).then(|| {
+            let [p50, p75, p90, p99] = percents.map(|percent| at_share(&counts, total, percent));
+            Percentiles { p50, p75, p90, p99 }
+        })
     }
 
     /// What the window counted, and how much that is together.
@@ -139,6 +147,12 @@ mod tests {
             let found = distribution.percentiles(5).unwrap();
             let pairs =
                 [(found.p50, 500.0), (found.p75, 750.0), (found.p90, 900.0), (found.p99, 990.0)];
+            for (found, expected) in pairs {
+                assert!(near(found, expected * scale), "{found} for {}", expected * scale);
+            }
+            let found = distribution.reached(5).unwrap();
+            let pairs =
+                [(found.p50, 500.0), (found.p75, 250.0), (found.p90, 100.0), (found.p99, 10.0)];
             for (found, expected) in pairs {
                 assert!(near(found, expected * scale), "{found} for {}", expected * scale);
             }

@@ -98,12 +98,13 @@ impl Speed {
         }
     }
 
-    /// Percentiles of the last 5 minutes.
+    /// What the planner goes by, of the last 5 minutes: the latency that so many percent of the
+    /// calls stay below, and the throughput that so many percent reach.
     pub(super) fn last_5m(&self, now_ms: u64) -> Both {
-        (self.latency_5m.percentiles(now_ms), self.throughput_5m.percentiles(now_ms))
+        (self.latency_5m.percentiles(now_ms), self.throughput_5m.reached(now_ms))
     }
 
-    /// Percentiles of the last 30 minutes.
+    /// What the catalogue shows, of the last 30 minutes: percentiles of both.
     pub(super) fn last_30m(&self, now_ms: u64) -> Both {
         (self.latency_30m.percentiles(now_ms), self.throughput_30m.percentiles(now_ms))
     }

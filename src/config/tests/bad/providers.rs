@@ -255,6 +255,10 @@ pub(super) const CASES: &[Case] = &[
         &["5:9 nobody serves `b/x`: no provider is named `b` | configured providers: a"],
     ),
     (
+        "[providers.a]\nformat = 'openai'\nbase_url = 'https://a.example'\n[models]\n'x/m' = { endpoints = [{ provider = 'a' }] }\n[aliases]\nfast = ['x/m:floor', 'x/m:nitro:thinking', 'x/m:free']\n",
+        &["7:44 nobody serves `x/m:free`: no provider is named `x` | did you mean `x/m`?"],
+    ),
+    (
         "[providers.a]\nformat = 'openai'\nbase_url = 'https://a.example'\n[aliases]\nfast = []\n",
         &["5:8 the alias `fast` has no candidates | list at least one model"],
     ),
@@ -278,7 +282,18 @@ pub(super) const CASES: &[Case] = &[
     ),
     (
         "[providers.a]\nformat = 'openai'\nbase_url = 'https://a.example'\n[models.\"a/m\"]\ncontext_length = 0\n",
-        &["5:18 `context_length` is 0 | from 1 to 1099511627776"],
+        &["5:18 `context_length` is 0 | from 1 to 1000000000"],
+    ),
+    (
+        "[providers.a]\nformat = 'openai'\nbase_url = 'https://a.example'\n[models.\"a/m\"]\nmax_completion_tokens = 1000000001\n",
+        &["5:25 `max_completion_tokens` is 1000000001 | from 1 to 1000000000"],
+    ),
+    (
+        "[providers.a]\nformat = 'openai'\nbase_url = 'https://a.example'\n[models.\"a/m\"]\nendpoints = [{ provider = 'a', context_length = 0, max_completion_tokens = 9000000000 }]\n",
+        &[
+            "5:49 `context_length` is 0 | from 1 to 1000000000",
+            "5:76 `max_completion_tokens` is 9000000000 | from 1 to 1000000000",
+        ],
     ),
     (
         "[providers.a]\nformat = 'openai'\nbase_url = 'https://a.example'\n[models.\"a/m\"]\nendpoints = []\n",

@@ -241,3 +241,23 @@ proptest! {
         prop_assert_eq!(endpoint.gate(now_ms), Gate::Closed);
     }
 }
+
+#[test]
+fn so_many_percent_of_the_calls_are_at_least_as_good() {
+    let endpoint = endpoint();
+    for call in 1..=100 {
+        let sample = Sample {
+            first_token_ms: Some(call * 10),
+            total_ms: call * 10 + 1_000,
+            completion_tokens: Some(call * 10),
+        };
+        endpoint.enter(5).unwrap().succeeded(sample, 5);
+    }
+    let near = |found: f32, expected: f32| (found / expected - 1.0).abs() <= 0.2;
+    let view = endpoint.view(2_000);
+    let (latency, throughput) = (view.latency_ms.unwrap(), view.throughput_tps.unwrap());
+    assert!(near(latency.p50, 500.0) && near(latency.p90, 900.0), "{latency:?}");
+    assert!(near(throughput.p50, 500.0) && near(throughput.p90, 100.0), "{throughput:?}");
+    let shown = endpoint.stats(2_000).throughput_last_30m.unwrap();
+    assert!(near(shown.p90, 900.0), "the catalogue shows plain percentiles: {shown:?}");
+}
