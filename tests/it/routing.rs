@@ -70,7 +70,7 @@ impl Case {
             |of: [(&str, &str); 3]| of.map(|(one, more)| self.endpoint(one, more)).join(", ");
         let plain = || each([("a", ""), ("b", ""), ("c", "")]);
         match self.setting {
-            Setting::Plain | Setting::Alias => vec![("@x", plain())],
+            Setting::Plain | Setting::Alias | Setting::Wishes => vec![("@x", plain())],
             Setting::Edition => vec![("@x", plain()), ("@x:free", self.endpoint("d", ""))],
             Setting::Priced => vec![("@x", self.priced(&[("c", "3"), ("a", "1"), ("b", "2")]))],
             Setting::Policies => {
@@ -98,6 +98,7 @@ impl Case {
         match self.setting {
             Setting::Alias => self.named("@f = ['@a/n', '@x']\n"),
             Setting::Preset => self.named("@f = ['@x:floor', '@y:floor']\n"),
+            Setting::Wishes => self.named("@f = ['@x']\n"),
             _ => String::new(),
         }
     }
@@ -116,6 +117,10 @@ impl Case {
         }
         for (name, endpoints) in self.models() {
             write!(text, "[models.'{}']\nendpoints = [{endpoints}]\n", self.named(name)).unwrap();
+        }
+        if self.setting == Setting::Wishes {
+            let preset = "[routing.presets.'@f']\norder = ['@c']\nignore = ['@a']\n";
+            text.push_str(&self.named(preset));
         }
         if !self.key.is_empty() {
             let (id, secret) = (&self.id, self.secret());

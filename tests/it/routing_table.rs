@@ -27,6 +27,8 @@ pub enum Setting {
     Alias,
     /// As two models; the alias `@f` for `@x:floor` and `@y:floor`.
     Preset,
+    /// Plain, and the alias `@f` for `@x`, whose preset ignores a and begins with c.
+    Wishes,
 }
 
 /// Who is asked, one after the other; or the refusal.
@@ -39,7 +41,9 @@ pub enum Expected {
 }
 
 use Expected::{Asked, Refused};
-use Setting::{Alias, Edition, Limited, Plain, Policies, Preset, Priced, Quantized, TwoModels};
+use Setting::{
+    Alias, Edition, Limited, Plain, Policies, Preset, Priced, Quantized, TwoModels, Wishes,
+};
 
 /// Setting, members of the request beside its messages, and what follows.
 pub const REQUESTS: &[(Setting, &str, Expected)] = &[
@@ -47,6 +51,14 @@ pub const REQUESTS: &[(Setting, &str, Expected)] = &[
     (Plain, "{}", Asked("abc")),
     (Plain, r#"{"provider":null,"models":null,"route":null}"#, Asked("abc")),
     (Plain, r#"{"provider":{"order":["@c","@b"]}}"#, Asked("cba")),
+    (Wishes, "{}", Asked("abc")),
+    (Wishes, r#"{"model":"@f"}"#, Asked("cb")),
+    (Wishes, r#"{"model":"@f:nitro","provider":{"order":null}}"#, Asked("cb")),
+    (Wishes, r#"{"model":"@f","provider":{"order":["@b"]}}"#, Asked("bc")),
+    (Wishes, r#"{"model":"@f","provider":{"ignore":[]}}"#, Asked("cab")),
+    (Wishes, r#"{"model":"@f","provider":{"only":["@a"]}}"#, Refused(404, "provider.ignore")),
+    (Wishes, r#"{"model":"@f","provider":{"order":7}}"#, Refused(400, "provider.order")),
+    (Wishes, r#"{"models":["@f","@x"],"model":null}"#, Asked("cb")),
     (Plain, r#"{"provider":{"order":["@C"]}}"#, Asked("cab")),
     (Plain, r#"{"provider":{"order":["nobody","@b"]}}"#, Asked("bac")),
     (Plain, r#"{"provider":{"order":["@c","@b"],"allow_fallbacks":false}}"#, Asked("cb")),
