@@ -3,6 +3,7 @@
 //!
 //! The judge of what was asked is the mock's journal.
 
+use super::ledger::Ledger;
 use super::rig::{Answer, Connection, Http, Plan, Rig, request};
 use super::spender::{self, MANAGER, Spender};
 use serde_json::{Value, json};
@@ -327,6 +328,34 @@ async fn a_caller_who_leaves_ends_both() {
         assert_eq!(record["data"]["outcome"], "cancelled", "{record}");
         assert_cost(&record["data"], 0.0);
     }
+}
+
+/// The process ends while both calls are under way: each is known to have been sent.
+#[tokio::test]
+async fn a_crash_loses_neither_call() {
+    let mut rig = used_rig("", "team/m", true).await;
+    let silent = json!({ "delay_ms": 20_000 });
+    script(&rig, &[("first", silent.clone()), ("second", silent)]).await;
+    let gateway = rig.gateway;
+    let waiting = tokio::spawn(async move {
+        let mut connection = Connection::open(gateway, Http::One).await;
+        let body = body("team/m", true).to_string();
+        connection.authorized("POST", "/v1/chat/completions", body).await
+    });
+    let started = Instant::now();
+    while Ledger::read(&rig).await.open < 2 {
+        assert!(started.elapsed() < Duration::from_secs(10), "{}", rig.log());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    waiting.abort();
+    rig.crash_and_restart().await;
+    let ledger = Ledger::with_rows(&rig, USUAL + 2, Duration::from_secs(10)).await;
+    ledger.assert_conserved();
+    let abandoned = ledger.rows.iter().filter(|row| row.outcome == "abandoned");
+    let mut found: Vec<_> =
+        abandoned.map(|row| (&*row.operation, &*row.provider, row.cost_pico_usd > 0)).collect();
+    found.sort_unstable();
+    assert_eq!(found, [("chat", "first", true), ("hedge", "second", true)]);
 }
 
 /// A strict key has money for one call.
