@@ -27,6 +27,15 @@ pub struct Answer {
     pub observed: Observed,
 }
 
+/// Whether an answer's calls of tools are kept to be judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Calls {
+    /// They are passed on, and that is all.
+    Ignored,
+    /// They are.
+    Gathered,
+}
+
 impl Answer {
     /// An answer that is passed on unread.
     pub fn opaque(body: Bytes) -> Self {
@@ -46,7 +55,7 @@ pub fn relay(
     body: Bytes,
     label: &AnswerLabel,
 ) -> Result<Answer, StreamFault> {
-    relay_renamed((upstream, client), body, label, &ToolNames::default())
+    relay_renamed((upstream, client), body, label, (&ToolNames::default(), Calls::Ignored))
 }
 
 /// [`relay`] from the first format of `formats` to the second, for a request of which some
@@ -55,13 +64,13 @@ pub fn relay_renamed(
     formats: (ApiFormat, ApiFormat),
     body: Bytes,
     label: &AnswerLabel,
-    names: &ToolNames,
+    (names, calls): (&ToolNames, Calls),
 ) -> Result<Answer, StreamFault> {
     let (upstream, client) = formats;
     refuse_error(upstream, &body)?;
     let mut response = decode_response(upstream, &body).map_err(malformed)?;
     if upstream == client {
-        let observed = seen(&response);
+        let observed = seen(&response, calls);
         drop(response);
         let body = relabelled(client, body, (label, &observed));
         let body = shaped(client, body, label);
@@ -69,13 +78,16 @@ pub fn relay_renamed(
     }
     names.restore(&mut response);
     // What is observed and what is charged for is the same answer.
-    let observed = seen(&response);
+    let observed = seen(&response, calls);
     let body = encode_response(client, &response, label).map_err(malformed)?;
     Ok(Answer { body, observed })
 }
 
-/// What a whole answer says of itself, its calls of tools among it.
-fn seen(response: &Response<'_>) -> Observed {
+/// What a whole answer says of itself, its calls of tools among it where they are wanted.
+fn seen(response: &Response<'_>, calls: Calls) -> Observed {
+    if calls == Calls::Ignored {
+        return observe::response(response);
+    }
     let calls = GatheredCalls::of(response);
     let tool_calls = (!calls.is_empty()).then(|| Box::new(calls));
     Observed { tool_calls, ..observe::response(response) }

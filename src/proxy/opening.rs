@@ -11,7 +11,7 @@ use super::settle::UsageGuard;
 use super::state::Services;
 use super::stream_clock::StreamClock;
 use crate::error::{GatewayError, Kind, Retry, TimeLimit};
-use crate::formats::answer::{self, Answer};
+use crate::formats::answer::{self, Answer, Calls};
 use crate::formats::tool_names::ToolNames;
 use crate::formats::translator::Translator;
 use crate::formats::{AnswerLabel, ApiFormat};
@@ -30,12 +30,15 @@ pub struct Relaying {
     pub label: AnswerLabel,
     /// Tools that the provider knows under another name.
     pub tools: ToolNames,
+    /// Whether its calls of tools are judged.
+    pub calls: Calls,
 }
 
 impl Relaying {
     /// The caller's answer.
     pub fn relay(&self, body: Bytes) -> Result<Answer, GatewayError> {
-        answer::relay_renamed(self.formats, body, &self.label, &self.tools).map_err(respond::fault)
+        answer::relay_renamed(self.formats, body, &self.label, (&self.tools, self.calls))
+            .map_err(respond::fault)
     }
 }
 

@@ -11,6 +11,7 @@ use super::super::tariff::Tariff;
 use super::super::{limit, reject};
 use super::{Exchange, Job};
 use crate::error::GatewayError;
+use crate::formats::answer::Calls;
 use crate::formats::charge::Charges;
 use crate::formats::translator::Translator;
 use crate::formats::{self, AnswerLabel, ApiFormat, Framing, Shape};
@@ -78,6 +79,11 @@ impl Exchange<'_> {
             formats: (candidate.format(), client),
             label: self.label(candidate),
             tools: self.back.tools.clone(),
+            calls: if self.admitted.steering.judges_tools {
+                Calls::Gathered
+            } else {
+                Calls::Ignored
+            },
         }
     }
 
