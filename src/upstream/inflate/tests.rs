@@ -22,8 +22,8 @@ trait Packer: Write {
 }
 
 macro_rules! packers {
-    ($($packer:ty, $end:expr;)*) => { $(
-        impl Packer for $packer {
+    ($($encoder:ty, $end:expr;)*) => { $(
+        impl Packer for $encoder {
             fn written(&mut self) -> Vec<u8> {
                 self.get_ref().clone()
             }
@@ -35,25 +35,25 @@ macro_rules! packers {
 }
 
 packers! {
-    GzEncoder<Vec<u8>>, |packer: Self| packer.finish().unwrap();
-    ZlibEncoder<Vec<u8>>, |packer: Self| packer.finish().unwrap();
-    DeflateEncoder<Vec<u8>>, |packer: Self| packer.finish().unwrap();
-    brotli::CompressorWriter<Vec<u8>>, |packer: Self| packer.into_inner();
-    zstd::stream::write::Encoder<'static, Vec<u8>>, |packer: Self| packer.finish().unwrap();
+    GzEncoder<Vec<u8>>, |encoder: Self| encoder.finish().unwrap();
+    ZlibEncoder<Vec<u8>>, |encoder: Self| encoder.finish().unwrap();
+    DeflateEncoder<Vec<u8>>, |encoder: Self| encoder.finish().unwrap();
+    brotli::CompressorWriter<Vec<u8>>, |encoder: Self| encoder.into_inner();
+    zstd::stream::write::Encoder<'static, Vec<u8>>, |encoder: Self| encoder.finish().unwrap();
 }
 
 /// What each part becomes, and the end.
-fn flushed(mut packer: impl Packer, parts: &[&[u8]]) -> Vec<Vec<u8>> {
+fn flushed(mut encoder: impl Packer, parts: &[&[u8]]) -> Vec<Vec<u8>> {
     let mut packed = Vec::new();
     let mut before = 0;
     for part in parts {
-        packer.write_all(part).unwrap();
-        packer.flush().unwrap();
-        let all = packer.written();
+        encoder.write_all(part).unwrap();
+        encoder.flush().unwrap();
+        let all = encoder.written();
         packed.push(all[before..].to_vec());
         before = all.len();
     }
-    packed.push(packer.end()[before..].to_vec());
+    packed.push(encoder.end()[before..].to_vec());
     packed
 }
 

@@ -19,33 +19,33 @@ type Pack = fn(&[&str]) -> Vec<Vec<u8>>;
 
 /// Puts the parts into an encoder, so that each can be read as soon as it came.
 macro_rules! packed {
-    ($parts:expr, $packer:expr, $end:expr) => {{
-        let mut packer = $packer;
+    ($parts:expr, $encoder:expr, $end:expr) => {{
+        let mut encoder = $encoder;
         let mut packed = Vec::new();
         let mut before = 0;
         for part in $parts {
-            packer.write_all(part.as_bytes()).unwrap();
-            packer.flush().unwrap();
-            packed.push(packer.get_ref()[before..].to_vec());
-            before = packer.get_ref().len();
+            encoder.write_all(part.as_bytes()).unwrap();
+            encoder.flush().unwrap();
+            packed.push(encoder.get_ref()[before..].to_vec());
+            before = encoder.get_ref().len();
         }
-        packed.push($end(packer)[before..].to_vec());
+        packed.push($end(encoder)[before..].to_vec());
         packed
     }};
 }
 
 fn gzip(parts: &[&str]) -> Vec<Vec<u8>> {
-    let end = |packer: GzEncoder<Vec<u8>>| packer.finish().unwrap();
+    let end = |encoder: GzEncoder<Vec<u8>>| encoder.finish().unwrap();
     packed!(parts, GzEncoder::new(Vec::new(), Compression::best()), end)
 }
 
 fn deflate(parts: &[&str]) -> Vec<Vec<u8>> {
-    let end = |packer: ZlibEncoder<Vec<u8>>| packer.finish().unwrap();
+    let end = |encoder: ZlibEncoder<Vec<u8>>| encoder.finish().unwrap();
     packed!(parts, ZlibEncoder::new(Vec::new(), Compression::best()), end)
 }
 
 fn bare_deflate(parts: &[&str]) -> Vec<Vec<u8>> {
-    let end = |packer: DeflateEncoder<Vec<u8>>| packer.finish().unwrap();
+    let end = |encoder: DeflateEncoder<Vec<u8>>| encoder.finish().unwrap();
     packed!(parts, DeflateEncoder::new(Vec::new(), Compression::best()), end)
 }
 
@@ -55,7 +55,7 @@ fn br(parts: &[&str]) -> Vec<Vec<u8>> {
 }
 
 fn zstd(parts: &[&str]) -> Vec<Vec<u8>> {
-    let end = |packer: zstd::stream::write::Encoder<'_, Vec<u8>>| packer.finish().unwrap();
+    let end = |encoder: zstd::stream::write::Encoder<'_, Vec<u8>>| encoder.finish().unwrap();
     packed!(parts, zstd::stream::write::Encoder::new(Vec::new(), 3).unwrap(), end)
 }
 
