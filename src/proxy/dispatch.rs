@@ -82,7 +82,7 @@ pub struct UpstreamAnswer {
     peer: HttpPeer,
     /// Whether the whole request was sent; else the connection carries nothing more.
     sent_whole: bool,
-    /// What inflates the body, if it is compressed and can be read.
+    /// What inflates the body; `None` if it is not compressed, an error if nothing can.
     coding: Result<Option<Box<Inflate>>, InflateError>,
     /// The token that authorised the request, if it was one.
     pub token: Option<Arc<Token>>,
@@ -101,11 +101,12 @@ impl UpstreamAnswer {
         self.coding.as_ref().map(|_| ()).map_err(|error| unreadable(*error))
     }
 
-    /// The next piece of the body, inflated; `None` at its end. A body in an unknown coding comes
-    /// as it is.
+    /// The next piece of the body, inflated; `None` at its end.
     pub async fn read(&mut self) -> Result<Option<Bytes>, GatewayError> {
-        let Ok(Some(inflate)) = &mut self.coding else {
-            return read_piece(&mut self.session).await;
+        let inflate = match &mut self.coding {
+            Ok(None) => return read_piece(&mut self.session).await,
+            Ok(Some(inflate)) => inflate,
+            Err(error) => return Err(unreadable(*error)),
         };
         inflate.check().map_err(unreadable)?;
         loop {
@@ -150,7 +151,8 @@ impl UpstreamAnswer {
         Ok(body.freeze())
     }
 
-    /// Reads an error answer, cut at a bound: its text is only looked at.
+    /// Reads an error answer, cut at a bound: its text is only looked at. What cannot be inflated
+    /// is left out.
     pub async fn read_error(&mut self) -> Bytes {
         let mut body = BytesMut::new();
         let read = async {

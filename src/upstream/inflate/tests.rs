@@ -1,3 +1,5 @@
+//! Every coding in every cut, truncated, corrupt, and too large.
+
 use super::*;
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};

@@ -2,7 +2,7 @@
 //! any other, and what cannot be read is no answer.
 
 use super::script::{Case, Expect, Stage, Step, both, say, streamed};
-use super::words::{LAST_CHUNK, OVERLOADED, Talk};
+use super::words::{LAST_CHUNK, LIMITED, OVERLOADED, Talk};
 use crate::peer::{Got, OPENAI_ANSWER, Peer, Say};
 use crate::rig::{Answer, Plan, Rig};
 use flate2::Compression;
@@ -138,6 +138,8 @@ const UNREAD: &[Case] = &[
     both("u21 gzip by another name", |talk| whole(talk, "zstd", gzip), BAD),
     both("u21 two codings", |talk| whole(talk, "gzip, br", gzip), BAD),
     both("u21 an unknown coding", |talk| sized(talk, "lzma", talk.all().as_bytes()), BAD),
+    both("u21 an error in an unknown coding", |t| limited(t, "lzma"), Expect::Status(429)),
+    both("u21 an error that is no gzip", |t| limited(t, "gzip"), Expect::Status(429)),
     both("u21 a bomb", bomb, BAD),
     Case {
         name: "u21 the end of gzip is missing",
@@ -160,6 +162,16 @@ const UNREAD: &[Case] = &[
     broken("u21 rubbish in br", |t| then(t, ("br", br), rubbish()), BAD),
     broken("u21 rubbish in zstd", |t| then(t, ("zstd", zstd), rubbish()), BAD),
 ];
+
+/// An error whose words cannot be read.
+fn limited(talk: Talk, coding: &str) -> Vec<Step> {
+    let body = talk.error(LIMITED);
+    let length = body.len();
+    vec![say(format!(
+        "HTTP/1.1 429 X\r\ncontent-type: application/json\r\ncontent-encoding: {coding}\r\n\
+         content-length: {length}\r\n\r\n{body}"
+    ))]
+}
 
 fn rubbish() -> Vec<Step> {
     vec![chunk(&[0xff; 64]), say(LAST_CHUNK)]
