@@ -8,6 +8,7 @@ use super::authorize::authorize;
 use crate::error::{GatewayError, Kind, Retry, TimeLimit};
 use crate::providers::google_token::Token;
 use crate::providers::{Provider, ProviderKey};
+use crate::upstream::{Inflate, InflateError};
 use bytes::{Bytes, BytesMut};
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -81,6 +82,8 @@ pub struct UpstreamAnswer {
     peer: HttpPeer,
     /// Whether the whole request was sent; else the connection carries nothing more.
     sent_whole: bool,
+    /// What inflates the body; `None` if it is not compressed, an error if nothing can.
+    coding: Result<Option<Box<Inflate>>, InflateError>,
     /// The token that authorised the request, if it was one.
     pub token: Option<Arc<Token>>,
     /// Status of the answer, 200 to 599.
@@ -93,9 +96,28 @@ impl UpstreamAnswer {
         self.session.response_header().map(|header| &header.headers)
     }
 
-    /// The next piece of the body; `None` at its end.
+    /// Whether the body can be read: it is not compressed, or in a way that is known.
+    pub fn check_coding(&self) -> Result<(), GatewayError> {
+        self.coding.as_ref().map(|_| ()).map_err(|error| unreadable(*error))
+    }
+
+    /// The next piece of the body, inflated; `None` at its end.
     pub async fn read(&mut self) -> Result<Option<Bytes>, GatewayError> {
-        self.session.read_response_body().await.map_err(|error| broken(&error))
+        let inflate = match &mut self.coding {
+            Ok(None) => return read_piece(&mut self.session).await,
+            Ok(Some(inflate)) => inflate,
+            Err(error) => return Err(unreadable(*error)),
+        };
+        inflate.check().map_err(unreadable)?;
+        loop {
+            let Some(piece) = read_piece(&mut self.session).await? else {
+                return inflate.finish().map(|()| None).map_err(unreadable);
+            };
+            let inflated = inflate.push(&piece).map_err(unreadable)?;
+            if !inflated.is_empty() {
+                return Ok(Some(inflated));
+            }
+        }
     }
 
     /// The next piece of the body, which must come within `idle`.
@@ -129,11 +151,12 @@ impl UpstreamAnswer {
         Ok(body.freeze())
     }
 
-    /// Reads an error answer, cut at a bound: its text is only looked at.
+    /// Reads an error answer, cut at a bound: its text is only looked at. What cannot be inflated
+    /// is left out.
     pub async fn read_error(&mut self) -> Bytes {
         let mut body = BytesMut::new();
         let read = async {
-            while let Ok(Some(piece)) = self.session.read_response_body().await {
+            while let Ok(Some(piece)) = self.read().await {
                 body.extend_from_slice(&piece);
                 if body.len() >= MAX_ERROR_BYTES {
                     break;
@@ -193,7 +216,10 @@ pub async fn send(
     let patience = outgoing.provider.timeouts.idle.min(MAX_WRITE_STALL);
     session.set_write_timeout(Some(patience));
     match exchange_header(&mut session, header, (outgoing, patience)).await {
-        Ok((status, sent_whole)) => Ok(UpstreamAnswer { session, peer, sent_whole, token, status }),
+        Ok((status, sent_whole)) => {
+            let coding = coding_of(&session);
+            Ok(UpstreamAnswer { session, peer, sent_whole, coding, token, status })
+        }
         Err(failure) => {
             session.shutdown().await;
             Err(failure.judge(&session, is_reused))
@@ -303,6 +329,15 @@ async fn read_header(session: &mut HttpSession) -> Result<u16, Failure> {
     Err(Failure::Nonsense("the provider's answer has no usable status"))
 }
 
+async fn read_piece(session: &mut HttpSession) -> Result<Option<Bytes>, GatewayError> {
+    session.read_response_body().await.map_err(|error| broken(&error))
+}
+
+fn coding_of(session: &HttpSession) -> Result<Option<Box<Inflate>>, InflateError> {
+    let Some(header) = session.response_header() else { return Ok(None) };
+    Ok(Inflate::for_header(&header.headers)?.map(Box::new))
+}
+
 fn within_bounds(header: &ResponseHeader) -> Result<u16, Failure> {
     let bytes: usize =
         header.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
@@ -361,4 +396,8 @@ fn broken(error: &BError) -> GatewayError {
 
 fn nonsense(text: &'static str) -> GatewayError {
     GatewayError::upstream(Kind::ProviderUnavailable, text)
+}
+
+fn unreadable(error: InflateError) -> GatewayError {
+    nonsense("the provider's answer could not be read").with_detail(error.to_string())
 }

@@ -1,11 +1,10 @@
 //! Judges the header of an answer: a success is to be read, everything else becomes an error.
 //!
 //! Used by every attempt. What a provider says of an error is decoded in its own words, and what is
-//! no answer at all is never passed on as one.
+//! no answer at all, or cannot be read, is never passed on as one.
 
 use super::authorize;
 use super::dispatch::UpstreamAnswer;
-use super::respond;
 use crate::clock::Clock;
 use crate::error::{GatewayError, Kind, Retry};
 use crate::formats;
@@ -20,15 +19,7 @@ pub async fn judge(
 ) -> Result<(), GatewayError> {
     let status = upstream.status;
     if status == 200 {
-        let encoding = upstream.headers().and_then(|headers| headers.get("content-encoding"));
-        return match encoding {
-            Some(value) if value != "identity" => {
-                Err(respond::fault(formats::StreamFault::Malformed(
-                    "the answer is compressed although this was not asked for".into(),
-                )))
-            }
-            _ => Ok(()),
-        };
+        return upstream.check_coding();
     }
     let now_s = clock.unix_s();
     let wait = upstream.headers().and_then(|headers| retry_after(headers, now_s));

@@ -4,9 +4,11 @@
 //! finds a fresh answer touches no lock.
 
 pub mod address_policy;
+pub mod inflate;
 pub mod peer;
 pub mod resolver;
 pub mod side_call;
 
+pub use inflate::{Inflate, InflateError};
 pub use peer::{Http2, Upstream, UpstreamOptions};
 pub use resolver::ResolveError;

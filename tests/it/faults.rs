@@ -9,6 +9,7 @@ mod forms;
 mod lingering;
 mod multiplexed;
 mod network;
+mod packed;
 mod pooled;
 mod refusals;
 mod rows;

@@ -1,4 +1,4 @@
-//! Providers that answer in proper HTTP and say the wrong thing: u17 to u21 and u25.
+//! Providers that answer in proper HTTP and say the wrong thing: u17 to u20 and u25.
 
 use super::script::{Case, Expect, Stage, Step, both, say, streamed};
 use super::words::{
@@ -70,10 +70,6 @@ const ERRORS: &[Case] = &[
     streamed("u20 an error after a word", begun_error, Expect::Broken),
     streamed("u20 an error after a word, and more", talkative_error, Expect::Broken),
     streamed("u20 an error of another format", foreign_error, Expect::Broken),
-    both("u21 a body in gzip", |talk| encoded(talk, "gzip"), BAD),
-    both("u21 a body in br", |talk| encoded(talk, "br"), BAD),
-    both("u21 a body in zstd", |talk| encoded(talk, "zstd"), BAD),
-    both("u21 a coding that changes nothing", |talk| encoded(talk, "identity"), Expect::Fine),
 ];
 
 fn opened_error(talk: Talk) -> Vec<Step> {
@@ -93,12 +89,6 @@ fn talkative_error(talk: Talk) -> Vec<Step> {
 fn foreign_error(talk: Talk) -> Vec<Step> {
     let error = "event: error\ndata: {\"error\":{\"message\":\"POISON\",\"code\":500}}\n\n";
     vec![say([&talk.begun(), &chunk(error), LAST_CHUNK].concat())]
-}
-
-fn encoded(talk: Talk, coding: &str) -> Vec<Step> {
-    let body = talk.all();
-    let fields = format!("content-encoding: {coding}\r\ncontent-length: {}\r\n", body.len());
-    vec![say([talk.head(&fields), body].concat())]
 }
 
 #[tokio::test]
