@@ -138,8 +138,8 @@ const UNREAD: &[Case] = &[
     both("u21 gzip by another name", |talk| whole(talk, "zstd", gzip), BAD),
     both("u21 two codings", |talk| whole(talk, "gzip, br", gzip), BAD),
     both("u21 an unknown coding", |talk| sized(talk, "lzma", talk.all().as_bytes()), BAD),
-    both("u21 an error in an unknown coding", |t| limited(t, "lzma"), Expect::Status(429)),
-    both("u21 an error that is no gzip", |t| limited(t, "gzip"), Expect::Status(429)),
+    both("u21 an error in an unknown coding", |t| refused(t, "lzma"), Expect::Status(400)),
+    both("u21 an error that is no gzip", |t| refused(t, "gzip"), Expect::Status(400)),
     both("u21 a bomb", bomb, BAD),
     Case {
         name: "u21 the end of gzip is missing",
@@ -164,11 +164,11 @@ const UNREAD: &[Case] = &[
 ];
 
 /// An error whose words cannot be read.
-fn limited(talk: Talk, coding: &str) -> Vec<Step> {
+fn refused(talk: Talk, coding: &str) -> Vec<Step> {
     let body = talk.error(LIMITED);
     let length = body.len();
     vec![say(format!(
-        "HTTP/1.1 429 X\r\ncontent-type: application/json\r\ncontent-encoding: {coding}\r\n\
+        "HTTP/1.1 400 X\r\ncontent-type: application/json\r\ncontent-encoding: {coding}\r\n\
          content-length: {length}\r\n\r\n{body}"
     ))]
 }
