@@ -10,7 +10,9 @@ use crate::providers::google_token::Token;
 use crate::providers::{Provider, ProviderKey};
 use crate::upstream::{Inflate, InflateError};
 use bytes::{Bytes, BytesMut};
-use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT};
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING, USER_AGENT,
+};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use pingora::connectors::http::Connector;
 use pingora::http::{RequestHeader, ResponseHeader};
@@ -82,6 +84,8 @@ pub struct UpstreamAnswer {
     peer: HttpPeer,
     /// Whether the whole request was sent; else the connection carries nothing more.
     sent_whole: bool,
+    /// Whether it says in two ways where it ends: then the connection carries nothing more either.
+    has_two_lengths: bool,
     /// What inflates the body; `None` if it is not compressed, an error if nothing can.
     coding: Result<Option<Box<Inflate>>, InflateError>,
     /// The token that authorised the request, if it was one.
@@ -182,7 +186,8 @@ impl UpstreamAnswer {
             true
         };
         let drained = tokio::time::timeout(MAX_DRAIN, drain).await.unwrap_or(false);
-        if !drained || !self.sent_whole || !self.session.response_done() {
+        let is_clear = self.sent_whole && !self.has_two_lengths && self.session.response_done();
+        if !drained || !is_clear {
             self.abandon().await;
             return;
         }
@@ -217,8 +222,17 @@ pub async fn send(
     session.set_write_timeout(Some(patience));
     match exchange_header(&mut session, header, (outgoing, patience)).await {
         Ok((status, sent_whole)) => {
-            let coding = coding_of(&session);
-            Ok(UpstreamAnswer { session, peer, sent_whole, coding, token, status })
+            let (coding, has_two_lengths) = (coding_of(&session), has_two_lengths(&session));
+            let answer = UpstreamAnswer {
+                session,
+                peer,
+                sent_whole,
+                has_two_lengths,
+                coding,
+                token,
+                status,
+            };
+            Ok(answer)
         }
         Err(failure) => {
             session.shutdown().await;
@@ -336,6 +350,20 @@ async fn read_piece(session: &mut HttpSession) -> Result<Option<Bytes>, GatewayE
 fn coding_of(session: &HttpSession) -> Result<Option<Box<Inflate>>, InflateError> {
     let Some(header) = session.response_header() else { return Ok(None) };
     Ok(Inflate::for_header(&header.headers)?.map(Box::new))
+}
+
+/// Whether an answer has both a length and chunks. Somebody on the way may have believed the other
+/// one, so that what follows on the connection is in doubt (RFC 9112, 6.3). Pingora believes the
+/// chunks and takes the length out, which therefore is looked for in the bytes.
+fn has_two_lengths(session: &HttpSession) -> bool {
+    let HttpSession::H1(h1) = session else { return false };
+    let is_chunked =
+        h1.resp_header().is_some_and(|header| header.headers.contains_key(TRANSFER_ENCODING));
+    let length = CONTENT_LENGTH.as_str().as_bytes();
+    let names_it = |line: &[u8]| {
+        line.get(..length.len()).is_some_and(|name| name.eq_ignore_ascii_case(length))
+    };
+    is_chunked && h1.get_headers_raw_bytes().split(|byte| *byte == b'\n').any(names_it)
 }
 
 fn within_bounds(header: &ResponseHeader) -> Result<u16, Failure> {

@@ -93,8 +93,8 @@ pub struct Stage {
 
 struct Peer {
     cases: &'static [Case],
-    /// The cases of the requests that came, and on which connection.
-    seen: Mutex<Vec<(usize, usize)>>,
+    /// The cases of the requests that came, if they are of one, and on which connection.
+    seen: Mutex<Vec<(Option<usize>, usize)>>,
     /// Cases whose connection the gateway kept although it had to close it.
     held: Mutex<Vec<&'static str>>,
 }
@@ -173,11 +173,16 @@ impl Stage {
         self.rig.assert_alive().await;
     }
 
-    /// Numbers of the connections that carried requests of a case.
-    pub fn connections(&self, name: &str) -> Vec<usize> {
+    /// How many requests of a case came, and the connections that carried another one afterwards.
+    pub fn followed(&self, name: &str) -> (usize, Vec<usize>) {
         let seen = self.peer.seen.lock().unwrap();
-        let of = seen.iter().filter(|(case, _)| self.peer.cases[*case].name == name);
-        of.map(|(_, connection)| *connection).collect()
+        let is_of =
+            |case: Option<usize>| case.is_some_and(|case| self.peer.cases[case].name == name);
+        let of: Vec<_> = seen.iter().enumerate().filter(|(_, (case, _))| is_of(*case)).collect();
+        let followed = of.iter().filter(|(at, (_, connection))| {
+            seen[at + 1..].iter().any(|(_, later)| later == connection)
+        });
+        (of.len(), followed.map(|(_, (_, connection))| *connection).collect())
     }
 
     async fn one(
@@ -291,11 +296,9 @@ impl Peer {
             let request = String::from_utf8_lossy(&request).into_owned();
             let talk = Talk::of(&request);
             let case = case_of(&request);
+            self.seen.lock().unwrap().push((case, connection));
             let steps = match case {
-                Some(number) => {
-                    self.seen.lock().unwrap().push((number, connection));
-                    (self.cases[number].script)(talk)
-                }
+                Some(number) => (self.cases[number].script)(talk),
                 None => vec![say(talk.sized(&talk.all()))],
             };
             for step in steps {
