@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::chat::event::Event;
+use crate::formats::answer::Calls;
+use crate::formats::tool_names::ToolNames;
 use crate::formats::translator::Translator;
 use crate::formats::{AnswerLabel, ApiFormat, Framing, Shape, answer};
 use bytes::Bytes;
@@ -109,7 +111,8 @@ fn whole_answers() {
     for client in [OpenAiChat, Anthropic] {
         let relay = |body: &Value| {
             let body = Bytes::from(body.to_string());
-            answer::relay(OpenAiChat, client, body, &label()).unwrap().observed
+            let how = (&ToolNames::default(), Calls::Gathered);
+            answer::relay_renamed((OpenAiChat, client), body, &label(), how).unwrap().observed
         };
         let calls = told(relay(&body).tool_calls);
         assert_eq!(calls, [("f".to_owned(), "not json".to_owned())], "{client:?}");
