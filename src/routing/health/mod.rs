@@ -4,7 +4,7 @@
 //! [`Live`]; the catalogue and the metrics read too. Everything is found by name, so that a reload
 //! of the configuration keeps it. Pure: the moment is handed in, in milliseconds since the health
 //! was made ([`Health::now_ms`]); no lock is held longer than a lookup or an addition. Bounded:
-//! at most [`MAX_ENDPOINTS`] endpoints of about 1 KiB, and 12 KiB more once they answered.
+//! at most [`MAX_ENDPOINTS`] endpoints of about 1 KiB, and 12 to 16 KiB more once they answered.
 //!
 //! An attempt: `health.endpoint(slug, model).enter(now)` gives a permit and
 //! `health.provider(slug).keys.pick(…)` a key, or they say how long to wait; `note_request` for the
